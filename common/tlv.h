@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * BER-TLV (ISO 7816-4 5.2.2, X.690): tags of one to three bytes, definite lengths of up to four bytes, and only the
+ * shortest coding of each. A tag is the number its bytes spell: 0x82, 0x7F49, 0x5FC102.
+ *
+ * Reading never skips: tlv_parse() accepts a range only when every byte of it belongs to a field that the table
+ * names, no field occurs twice, and each length is inside its bounds.
+ *
+ * Freestanding: no libc.
+ */
+#ifndef UKEY_COMMON_TLV_H
+#define UKEY_COMMON_TLV_H
+
+#include "common/bytes.h"
+
+/* Take one TLV. False at the end of the range (cursor_done) or when it is malformed (cursor failed). */
+bool tlv_next(struct cursor *c, uint32_t *tag, struct bytes *value);
+
+enum tlv_presence {
+	TLV_OPTIONAL,
+	TLV_REQUIRED,
+};
+
+struct tlv_field {
+	uint32_t tag;
+	enum tlv_presence presence;
+	size_t min, max;	/* length of the value */
+	struct bytes *value;	/* set when present, BYTES_NONE when not; a present empty value has non-NULL data */
+};
+
+/* Parse a whole range by a table of at most 32 fields, in any order. False leaves the values undefined. */
+bool tlv_parse(struct bytes in, const struct tlv_field *fields, size_t count);
+
+/* The value of the one TLV that fills the whole range and has this tag. */
+bool tlv_unwrap(struct bytes in, uint32_t tag, struct bytes *value);
+
+void tlv_put(struct builder *b, uint32_t tag, struct bytes value);
+void tlv_put_u8(struct builder *b, uint32_t tag, uint8_t v);
+void tlv_put_u16(struct builder *b, uint32_t tag, uint16_t v);
+void tlv_put_u32(struct builder *b, uint32_t tag, uint32_t v);
+
+/*
+ * A constructed value of unknown length: what is put between begin and end becomes its value.
+ *	size_t mark = tlv_begin(b, 0xE0);  tlv_put_u8(b, 0x80, 1);  tlv_end(b, mark);
+ */
+size_t tlv_begin(struct builder *b, uint32_t tag);
+void tlv_end(struct builder *b, size_t mark);
+
+/* Bytes that tag and length take for a value of n bytes. */
+size_t tlv_header_size(uint32_t tag, size_t n);
+
+#endif
