@@ -7,11 +7,11 @@ static bool parse_body(struct cursor *c, struct apdu *out)
 	uint8_t first = cursor_u8(c);
 
 	if (first != 0 || c->left == 0) {
-		if (c->left == 0) {			/* case 2 short: Le alone */
+		if (c->left == 0) { /* case 2 short: Le alone */
 			out->le = first ? first : APDU_LE_SHORT_MAX;
 			return true;
 		}
-		out->data = cursor_take(c, first);	/* case 3 or 4 short */
+		out->data = cursor_take(c, first); /* case 3 or 4 short */
 		if (c->left == 1) {
 			uint8_t le = cursor_u8(c);
 			out->le = le ? le : APDU_LE_SHORT_MAX;
@@ -22,7 +22,7 @@ static bool parse_body(struct cursor *c, struct apdu *out)
 	uint16_t length = cursor_u16(c);
 	if (c->failed)
 		return false;
-	if (c->left == 0) {				/* case 2 extended */
+	if (c->left == 0) { /* case 2 extended */
 		out->le = length ? length : APDU_LE_MAX;
 		return true;
 	}

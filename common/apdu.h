@@ -14,14 +14,14 @@
 #define APDU_LE_MAX       65536u
 #define APDU_DATA_MAX     65535u
 /* Longest encoded command: header, extended Lc, data, extended Le. */
-#define APDU_COMMAND_MAX  (4u + 3u + APDU_DATA_MAX + 2u)
-#define APDU_SHORT_MAX    (4u + 1u + 255u + 1u)
+#define APDU_COMMAND_MAX (4u + 3u + APDU_DATA_MAX + 2u)
+#define APDU_SHORT_MAX   (4u + 1u + 255u + 1u)
 
 struct apdu {
 	uint8_t cla, ins, p1, p2;
 	struct bytes data;
-	uint32_t le;	/* bytes wanted: APDU_LE_NONE, or 1 to 65536 (256 short and 65536 extended are coded as zeros) */
-	bool extended;	/* coded with extended lengths; apdu_encode uses them too when data or le ask for it */
+	uint32_t le;   /* bytes wanted: APDU_LE_NONE, or 1 to 65536 (256 short and 65536 extended are coded as zeros) */
+	bool extended; /* coded with extended lengths; apdu_encode uses them too when data or le ask for it */
 };
 
 /* Exact: a length that does not fit, Lc of zero, or bytes left over are refused. */
@@ -44,8 +44,8 @@ bool rapdu_parse(struct bytes raw, struct rapdu *out);
 
 struct apdu_class {
 	bool proprietary;
-	bool chained;	/* more commands of this chain follow */
-	bool secure;	/* any secure messaging indication */
+	bool chained; /* more commands of this chain follow */
+	bool secure;  /* any secure messaging indication */
 	uint8_t channel;
 };
 
@@ -56,12 +56,12 @@ uint8_t apdu_class_encode(const struct apdu_class *c);
 /* Status words (ISO 7816-4 5.6, and the ones our token adds; doc/token-protocol.md says which command gives which). */
 enum apdu_sw {
 	SW_OK = 0x9000,
-	SW_BYTES_REMAIN = 0x6100,	/* low byte: how many, 00 for 256 or more */
-	SW_WRONG_LE = 0x6C00,		/* low byte: the exact length */
+	SW_BYTES_REMAIN = 0x6100, /* low byte: how many, 00 for 256 or more */
+	SW_WRONG_LE = 0x6C00,     /* low byte: the exact length */
 	SW_NVM_UNCHANGED = 0x6400,
-	SW_TOUCH_TIMEOUT = 0x6401,	/* ours: the button was not pressed in time */
+	SW_TOUCH_TIMEOUT = 0x6401, /* ours: the button was not pressed in time */
 	SW_MEMORY_FAILURE = 0x6581,
-	SW_TRIES_LEFT = 0x63C0,		/* low nibble: tries left */
+	SW_TRIES_LEFT = 0x63C0, /* low nibble: tries left */
 	SW_WRONG_LENGTH = 0x6700,
 	SW_CHANNEL_NOT_SUPPORTED = 0x6881,
 	SW_SM_NOT_SUPPORTED = 0x6882,

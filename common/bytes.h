@@ -28,10 +28,10 @@ struct bytes {
 	size_t len;
 };
 
-#define BYTES_NONE       ((struct bytes){NULL, 0})
-#define BYTES(p, n)      ((struct bytes){(p), (n)})
+#define BYTES_NONE  ((struct bytes){NULL, 0})
+#define BYTES(p, n) ((struct bytes){(p), (n)})
 /* Of an array (not a pointer): the whole of it. */
-#define BYTES_OF(array)  ((struct bytes){(array), sizeof(array)})
+#define BYTES_OF(array) ((struct bytes){(array), sizeof(array)})
 
 struct cursor {
 	const uint8_t *at;

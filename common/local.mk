@@ -6,6 +6,12 @@ common_freestanding = \
 	common/apdu.c common/apdu.h
 
 noinst_LTLIBRARIES += libcommon.la
-libcommon_la_SOURCES = $(common_freestanding)
+libcommon_la_SOURCES = $(common_freestanding) \
+	common/hex.c common/hex.h \
+	common/secmem.c common/secmem.h \
+	common/crypto.c common/crypto.h \
+	common/rsa_pad.h \
+	common/exchange.h \
+	common/i18n.c common/i18n.h
 libcommon_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libcommon_la_LIBADD = $(CRYPTO_LIBS)

@@ -8,7 +8,7 @@ static uint32_t take_tag(struct cursor *c)
 	if ((tag & 0x1F) != 0x1F)
 		return tag;
 	uint8_t more = cursor_u8(c);
-	if (more < 0x1F || more == 0x80)	/* a number below 31 fits the short form; leading zero */
+	if (more < 0x1F || more == 0x80) /* a number below 31 fits the short form; leading zero */
 		cursor_fail(c);
 	tag = tag << 8 | more;
 	if (more & 0x80) {
@@ -26,7 +26,7 @@ static size_t take_length(struct cursor *c)
 	if (first < 0x80)
 		return first;
 	size_t n = first & 0x7F;
-	if (n == 0 || n > 4) {	/* indefinite, or more than we can hold */
+	if (n == 0 || n > 4) { /* indefinite, or more than we can hold */
 		cursor_fail(c);
 		return 0;
 	}

@@ -24,8 +24,8 @@ enum tlv_presence {
 struct tlv_field {
 	uint32_t tag;
 	enum tlv_presence presence;
-	size_t min, max;	/* length of the value */
-	struct bytes *value;	/* set when present, BYTES_NONE when not; a present empty value has non-NULL data */
+	size_t min, max;     /* length of the value */
+	struct bytes *value; /* set when present, BYTES_NONE when not; a present empty value has non-NULL data */
 };
 
 /* Parse a whole range by a table of at most 32 fields, in any order. False leaves the values undefined. */
