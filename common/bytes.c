@@ -77,6 +77,8 @@ uint8_t *builder_room(struct builder *b, size_t n)
 
 void builder_put(struct builder *b, struct bytes v)
 {
+	if (v.len == 0) /* nothing may come from, or go to, nowhere */
+		return;
 	uint8_t *room = builder_room(b, v.len);
 	if (room)
 		bytes_copy(room, v);

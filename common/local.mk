@@ -9,9 +9,10 @@ noinst_LTLIBRARIES += libcommon.la
 libcommon_la_SOURCES = $(common_freestanding) \
 	common/hex.c common/hex.h \
 	common/secmem.c common/secmem.h \
-	common/crypto.c common/crypto.h \
-	common/rsa_pad.h \
-	common/exchange.h \
+	common/crypto.c common/crypto.h common/crypto_evp.h \
+	common/crypto_key.c common/crypto_verify.c common/crypto_cert.c \
+	common/rsa_pad.c common/rsa_pad.h \
+	common/exchange.c common/exchange.h \
 	common/i18n.c common/i18n.h
 libcommon_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libcommon_la_LIBADD = $(CRYPTO_LIBS)

@@ -5,6 +5,8 @@
 static uint32_t take_tag(struct cursor *c)
 {
 	uint32_t tag = cursor_u8(c);
+	if (tag == 0) /* X.690 8.1.5: end-of-contents, which definite lengths never need */
+		cursor_fail(c);
 	if ((tag & 0x1F) != 0x1F)
 		return tag;
 	uint8_t more = cursor_u8(c);
@@ -46,6 +48,38 @@ bool tlv_next(struct cursor *c, uint32_t *tag, struct bytes *value)
 	size_t len = take_length(c);
 	*value = cursor_take(c, len);
 	return !c->failed;
+}
+
+struct bytes tlv_take_whole(struct cursor *c, uint32_t tag)
+{
+	struct cursor start = *c;
+	struct bytes value;
+	uint32_t got;
+
+	if (!tlv_next(c, &got, &value) || got != tag) {
+		cursor_fail(c);
+		return BYTES_NONE;
+	}
+	return cursor_take(&start, start.left - c->left);
+}
+
+struct bytes tlv_take(struct cursor *c, uint32_t tag)
+{
+	struct bytes value;
+	uint32_t got;
+
+	if (!tlv_next(c, &got, &value) || got != tag) {
+		cursor_fail(c);
+		return BYTES_NONE;
+	}
+	return value;
+}
+
+uint32_t tlv_peek(const struct cursor *c)
+{
+	struct cursor ahead = *c;
+	uint32_t tag = take_tag(&ahead);
+	return ahead.failed ? 0 : tag;
 }
 
 bool tlv_parse(struct bytes in, const struct tlv_field *fields, size_t count)
@@ -105,6 +139,8 @@ static void put_tag(struct builder *b, uint32_t tag)
 
 static void put_length(struct builder *b, size_t n)
 {
+	if (n >> 16 > 0xFFFF) /* what tlv_next() would refuse */
+		b->failed = true;
 	size_t bytes = length_size(n) - 1;
 	if (bytes > 0)
 		builder_u8(b, (uint8_t)(0x80 | bytes));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BER-TLV (ISO 7816-4 5.2.2, X.690): tags of one to three bytes, definite lengths of up to four bytes, and only the
- * shortest coding of each. A tag is the number its bytes spell: 0x82, 0x7F49, 0x5FC102.
+ * shortest coding of each. A tag is the number its bytes spell: 0x82, 0x7F49, 0x5FC102; 0 is no tag.
  *
  * Reading never skips: tlv_parse() accepts a range only when every byte of it belongs to a field that the table
  * names, no field occurs twice, and each length is inside its bounds.
@@ -15,6 +15,13 @@
 
 /* Take one TLV. False at the end of the range (cursor_done) or when it is malformed (cursor failed). */
 bool tlv_next(struct cursor *c, uint32_t *tag, struct bytes *value);
+
+/* Take one TLV that must have this tag, and give its value, or the whole of it with tag and length. Anything else fails
+ * the cursor. */
+struct bytes tlv_take(struct cursor *c, uint32_t tag);
+struct bytes tlv_take_whole(struct cursor *c, uint32_t tag);
+/* The tag that comes next, for optional elements; 0 (which is no tag) at the end and where no tag can be read. */
+uint32_t tlv_peek(const struct cursor *c);
 
 enum tlv_presence {
 	TLV_OPTIONAL,
