@@ -4,3 +4,26 @@ UNIT_TESTS += test_driver_status
 test_driver_status_SOURCES = tests/unit/test_driver_status.c
 test_driver_status_CPPFLAGS = $(AM_CPPFLAGS) $(P11KIT_CFLAGS) $(PCSC_CFLAGS) $(CMOCKA_CFLAGS)
 test_driver_status_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
+# common/
+unit_common = tests/unit/test_bytes tests/unit/test_tlv tests/unit/test_apdu tests/unit/test_hex \
+	tests/unit/test_exchange tests/unit/test_secmem
+UNIT_TESTS += $(unit_common)
+tests_unit_test_bytes_SOURCES = tests/unit/test_bytes.c tests/unit/test.h
+tests_unit_test_bytes_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_bytes_LDADD = libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_tlv_SOURCES = tests/unit/test_tlv.c
+tests_unit_test_tlv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_tlv_LDADD = libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_apdu_SOURCES = tests/unit/test_apdu.c
+tests_unit_test_apdu_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_apdu_LDADD = libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_hex_SOURCES = tests/unit/test_hex.c
+tests_unit_test_hex_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_hex_LDADD = libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_exchange_SOURCES = tests/unit/test_exchange.c
+tests_unit_test_exchange_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_exchange_LDADD = libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_secmem_SOURCES = tests/unit/test_secmem.c
+tests_unit_test_secmem_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_secmem_LDADD = libcommon.la $(CMOCKA_LIBS)

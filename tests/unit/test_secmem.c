@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "common/secmem.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The flags that the kernel shows for the mapping that holds p ("VmFlags:" of smaps). */
+static bool vm_flags(const void *p, char *flags, size_t cap)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+	bool inside = false, found = false;
+
+	assert_non_null(f);
+	while (!found && fgets(line, sizeof line, f)) {
+		unsigned long from, to;
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = (uintptr_t)p >= from && (uintptr_t)p < to;
+		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+			found = snprintf(flags, cap, "%s", line) > 0;
+	}
+	fclose(f);
+	return found;
+}
+
+static void is_zeroed_aligned_and_writable(void **state)
+{
+	(void)state;
+	static const size_t sizes[] = {0, 1, 15, 16, 17, 4079, 4080, 4081, 4096, 65536, 1000000};
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		uint8_t *p = secmem_alloc(sizes[i]);
+		assert_non_null(p);
+		assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+		for (size_t k = 0; k < sizes[i]; k++)
+			assert_int_equal(p[k], 0);
+		memset(p, 0xAA, sizes[i]);
+		secmem_free(p);
+	}
+	secmem_free(NULL);
+}
+
+static void more_than_there_is_gives_null(void **state)
+{
+	(void)state;
+	assert_null(secmem_alloc(SIZE_MAX));
+	assert_null(secmem_alloc(SIZE_MAX - 4096));
+	assert_null(secmem_alloc(SIZE_MAX / 2));
+}
+
+static void is_locked_and_left_out_of_core_dumps(void **state)
+{
+	(void)state;
+	char flags[512];
+	struct rlimit limit;
+	void *p = secmem_alloc(32);
+
+	assert_non_null(p);
+	if (!vm_flags(p, flags, sizeof flags)) {
+		secmem_free(p);
+		print_message("SKIP: /proc/self/smaps has no VmFlags here\n");
+		skip();
+	}
+	assert_non_null(strstr(flags, " dd")); /* MADV_DONTDUMP */
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	if (limit.rlim_cur >= 65536)
+		assert_non_null(strstr(flags, " lo")); /* mlock */
+	secmem_free(p);
+}
+
+/* In a child, with the limit at zero and no privilege to pass it: the memory serves, unlocked. */
+static void works_when_the_limit_of_locked_memory_is_reached(void **state)
+{
+	(void)state;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		const struct rlimit none = {0, 0};
+		if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+			_exit(77);
+		uint8_t *p = secmem_alloc(100);
+		if (!p)
+			_exit(1);
+		memset(p, 1, 100);
+		secmem_free(p);
+		_exit(0);
+	}
+	int status = 0;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("SKIP: the limit can't be lowered here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void copies(void **state)
+{
+	(void)state;
+	const uint8_t bytes[] = {1, 2, 3};
+	char *text = secmem_strdup("1234\xE5\x8F\xA3"), *empty = secmem_strdup("");
+	uint8_t *copy = secmem_dup(BYTES_OF(bytes)), *nothing = secmem_dup(BYTES_NONE);
+	assert_string_equal(text, "1234\xE5\x8F\xA3");
+	assert_string_equal(empty, "");
+	assert_bytes_equal(BYTES(copy, 3), BYTES_OF(bytes));
+	assert_non_null(nothing);
+	assert_null(secmem_strdup(NULL));
+	secmem_free(text);
+	secmem_free(empty);
+	secmem_free(copy);
+	secmem_free(nothing);
+}
+
+/* What was freed is not mapped any more: nothing of the secret can be read there. */
+static void freed_memory_is_gone(void **state)
+{
+	(void)state;
+	long page = sysconf(_SC_PAGESIZE);
+	uint8_t *p = secmem_alloc(32);
+	unsigned char resident;
+	assert_non_null(p);
+	void *start = p - (uintptr_t)p % (uintptr_t)page;
+	assert_int_equal(mincore(start, 1, &resident), 0);
+	secmem_free(p);
+	assert_int_equal(mincore(start, 1, &resident), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
+static void *churn(void *arg)
+{
+	uint8_t tag = *(uint8_t *)arg;
+	for (size_t i = 0; i < 500; i++) {
+		size_t n = 1 + i * 37 % 9000;
+		uint8_t *p = secmem_alloc(n);
+		if (!p)
+			return NULL;
+		memset(p, tag, n);
+		for (size_t k = 0; k < n; k++)
+			if (p[k] != tag)
+				return NULL;
+		secmem_free(p);
+	}
+	return arg;
+}
+
+static void threads_do_not_meet(void **state)
+{
+	(void)state;
+	pthread_t threads[4];
+	uint8_t tags[4] = {1, 2, 3, 4};
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, churn, &tags[i]), 0);
+	for (size_t i = 0; i < 4; i++) {
+		void *result;
+		assert_int_equal(pthread_join(threads[i], &result), 0);
+		assert_ptr_equal(result, &tags[i]);
+	}
+}
+
+static void a_program_can_forbid_its_core(void **state)
+{
+	(void)state;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct rlimit limit;
+		bool ok = secmem_disable_core() && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+			  getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0 && limit.rlim_max == 0;
+		_exit(ok ? 0 : 1);
+	}
+	int status = 0;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_zeroed_aligned_and_writable),
+		cmocka_unit_test(more_than_there_is_gives_null),
+		cmocka_unit_test(is_locked_and_left_out_of_core_dumps),
+		cmocka_unit_test(works_when_the_limit_of_locked_memory_is_reached),
+		cmocka_unit_test(copies),
+		cmocka_unit_test(freed_memory_is_gone),
+		cmocka_unit_test(threads_do_not_meet),
+		cmocka_unit_test(a_program_can_forbid_its_core),
+	};
+	return cmocka_run_group_tests_name("secmem", tests, NULL, NULL);
+}
