@@ -27,3 +27,12 @@ tests_unit_test_exchange_LDADD = libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_secmem_SOURCES = tests/unit/test_secmem.c
 tests_unit_test_secmem_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_secmem_LDADD = libcommon.la $(CMOCKA_LIBS)
+
+# The emulator's.
+UNIT_TESTS += test_hal test_emu_flash
+test_hal_SOURCES = tests/unit/test_hal.c
+test_hal_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
+test_hal_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+test_emu_flash_SOURCES = tests/unit/test_emu_flash.c
+test_emu_flash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
