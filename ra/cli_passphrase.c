@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "ra/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/i18n.h"
+#include "common/secmem.h"
+#include "ra/keyfile.h"
+
+/* The first line, without its end, byte by byte: nothing of a secret stays in a buffer of stdio. */
+static enum ra_status read_line(int fd, char *line)
+{
+	size_t len = 0;
+
+	for (;;) {
+		char c;
+		ssize_t n = read(fd, &c, 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ra_fail(RA_IO, _("the passphrase cannot be read: %s"), strerror(errno));
+		if (n == 0 || c == '\n')
+			break;
+		if (len == RA_PASSPHRASE_MAX)
+			return ra_fail(RA_USAGE, _("the passphrase is longer than %d bytes"), RA_PASSPHRASE_MAX);
+		line[len++] = c;
+	}
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	line[len] = '\0';
+	return RA_OK;
+}
+
+static enum ra_status ask(int terminal, const char *prompt, char *line)
+{
+	struct termios before, silent;
+	sigset_t keys, old;
+	enum ra_status status;
+
+	if (tcgetattr(terminal, &before) != 0)
+		return ra_fail(RA_IO, "%s", strerror(errno));
+	/* An interrupt must not leave the terminal without echo: it is delivered afterwards. */
+	sigemptyset(&keys);
+	sigaddset(&keys, SIGINT);
+	sigaddset(&keys, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &keys, &old);
+	silent = before;
+	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	silent.c_lflag |= ECHONL;
+	dprintf(terminal, "%s", prompt);
+	tcsetattr(terminal, TCSAFLUSH, &silent);
+	status = read_line(terminal, line);
+	tcsetattr(terminal, TCSAFLUSH, &before);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return status;
+}
+
+static enum ra_status ask_terminal(bool fresh, char *line)
+{
+	char *again = secmem_alloc(RA_PASSPHRASE_MAX + 1);
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	enum ra_status status = again == NULL ? RA_MEMORY : RA_OK;
+
+	if (terminal < 0)
+		status = ra_fail(RA_USAGE, _("no terminal to ask for the passphrase: give --passphrase-file or "
+					     "--passphrase-fd"));
+	if (status == RA_OK)
+		status = ask(terminal, _("Passphrase of the CA's key: "), line);
+	if (status == RA_OK && fresh) {
+		status = ask(terminal, _("Once more: "), again);
+		if (status == RA_OK && strcmp(line, again) != 0)
+			status = ra_fail(RA_USAGE, _("the two passphrases differ"));
+	}
+	if (terminal >= 0)
+		close(terminal);
+	secmem_free(again);
+	return status;
+}
+
+enum ra_status cli_passphrase(const struct cli *cli, bool fresh, char **out)
+{
+	char *line = secmem_alloc(RA_PASSPHRASE_MAX + 1);
+	enum ra_status status = line == NULL ? RA_MEMORY : RA_OK;
+
+	if (status == RA_OK && cli->passphrase_file != NULL) {
+		int fd = open(cli->passphrase_file, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			status = ra_fail(RA_IO, "%s: %s", cli->passphrase_file, strerror(errno));
+		} else {
+			status = read_line(fd, line);
+			close(fd);
+		}
+	} else if (status == RA_OK && cli->passphrase_fd >= 0) {
+		status = read_line(cli->passphrase_fd, line);
+	} else if (status == RA_OK) {
+		status = ask_terminal(fresh, line);
+	}
+	if (status == RA_OK && fresh && strlen(line) < RA_PASSPHRASE_MIN)
+		status = RA_PASSPHRASE_SHORT;
+	if (status == RA_OK)
+		*out = line;
+	else
+		secmem_free(line);
+	return status;
+}
