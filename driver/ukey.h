@@ -37,6 +37,7 @@ extern "C" {
 
 /* ---- Outcomes (driver/status.def is the table) ------------------------------------------------------------------ */
 
+/* clang-format off */
 enum ukey_status {
 	UKEY_OK,
 	UKEY_INTERNAL, UKEY_USAGE, UKEY_ARGUMENT, UKEY_MEMORY, UKEY_NOT_SUPPORTED, UKEY_BUFFER_TOO_SMALL, UKEY_FILE,
@@ -54,21 +55,22 @@ enum ukey_status {
 	UKEY_PROBLEMS_FOUND,
 	UKEY_STATUS_COUNT
 };
+/* clang-format on */
 
 /* "PIN_INCORRECT"; for logs and --json. */
 UKEY_API const char *ukey_status_name(enum ukey_status s);
 /* What happened, and what to do next ("" when there is nothing to add), in the user's language. */
 UKEY_API const char *ukey_status_message(enum ukey_status s);
 UKEY_API const char *ukey_status_hint(enum ukey_status s);
-UKEY_API unsigned long ukey_status_ckr(enum ukey_status s);	/* PKCS#11 */
-UKEY_API uint32_t ukey_status_sar(enum ukey_status s);		/* GM/T 0016 */
-UKEY_API uint32_t ukey_status_scard(enum ukey_status s);	/* PC/SC, minidriver */
-UKEY_API int ukey_status_exit(enum ukey_status s);		/* a program's exit code */
+UKEY_API unsigned long ukey_status_ckr(enum ukey_status s); /* PKCS#11 */
+UKEY_API uint32_t ukey_status_sar(enum ukey_status s);      /* GM/T 0016 */
+UKEY_API uint32_t ukey_status_scard(enum ukey_status s);    /* PC/SC, minidriver */
+UKEY_API int ukey_status_exit(enum ukey_status s);          /* a program's exit code */
 
 /* ---- The library ------------------------------------------------------------------------------------------------ */
 
-struct ukey;		/* readers and tokens of this process */
-struct ukey_token;	/* reference */
+struct ukey;       /* readers and tokens of this process */
+struct ukey_token; /* reference */
 
 /* Reads the configuration; talks to nobody. 0 commands, no I/O. */
 UKEY_API enum ukey_status ukey_open(struct ukey **out);
@@ -95,16 +97,16 @@ UKEY_API void ukey_tokens_free(struct ukey_token **list, size_t count);
 
 enum ukey_reader_state {
 	UKEY_READER_EMPTY,
-	UKEY_READER_TOKEN,	/* ours */
-	UKEY_READER_FOREIGN,	/* a card that does not know our application; left alone */
-	UKEY_READER_MUTE,	/* a card that does not answer */
-	UKEY_READER_BUSY,	/* another program holds it for itself alone */
+	UKEY_READER_TOKEN,   /* ours */
+	UKEY_READER_FOREIGN, /* a card that does not know our application; left alone */
+	UKEY_READER_MUTE,    /* a card that does not answer */
+	UKEY_READER_BUSY,    /* another program holds it for itself alone */
 };
 
 struct ukey_reader_info {
 	char name[128];
 	enum ukey_reader_state state;
-	char serial[17];	/* of the token in it, or "" */
+	char serial[17]; /* of the token in it, or "" */
 };
 
 /* What the last refresh saw, for doctor and list. Free with free(). 0 commands. */
@@ -122,7 +124,7 @@ UKEY_API void ukey_wait_cancel(struct ukey *u);
 
 enum ukey_life_cycle {
 	UKEY_BLANK = 0x01,
-	UKEY_INITIALISED = 0x03,	/* SO PIN, no user PIN */
+	UKEY_INITIALISED = 0x03, /* SO PIN, no user PIN */
 	UKEY_OPERATIONAL = 0x05,
 	UKEY_TERMINATED = 0x0F,
 };
@@ -135,11 +137,11 @@ enum ukey_role {
 
 struct ukey_pin_info {
 	bool exists;
-	unsigned tries_left;	/* as far as known: updated by every answer */
+	unsigned tries_left; /* as far as known: updated by every answer */
 	unsigned tries_max;
 };
 
-enum ukey_algorithm {	/* the protocol's numbers, doc/token-protocol.md 2.3 */
+enum ukey_algorithm { /* the protocol's numbers, doc/token-protocol.md 2.3 */
 	UKEY_RSA_2048 = 0x07,
 	UKEY_RSA_3072 = 0x05,
 	UKEY_RSA_4096 = 0x16,
@@ -149,11 +151,11 @@ enum ukey_algorithm {	/* the protocol's numbers, doc/token-protocol.md 2.3 */
 };
 
 struct ukey_token_info {
-	char serial[17];	/* 16 hexadecimal digits */
+	char serial[17]; /* 16 hexadecimal digits */
 	char label[33];
 	char manufacturer[33];
 	char model[17];
-	char reader[128];	/* the reader it was last seen in */
+	char reader[128]; /* the reader it was last seen in */
 	bool present;
 	uint8_t protocol_major, protocol_minor;
 	uint8_t firmware[3];
@@ -161,12 +163,12 @@ struct ukey_token_info {
 	struct ukey_pin_info user_pin, so_pin;
 	unsigned pin_min, pin_max, pin_classes;
 	uint32_t generation;
-	uint8_t digest[32];	/* of the directory */
+	uint8_t digest[32]; /* of the directory */
 	uint32_t free_bytes, total_bytes;
 	unsigned max_containers, max_certificates, max_data_objects;
-	size_t max_object;	/* largest certificate or data object */
-	uint16_t algorithms;	/* doc/token-protocol.md 2.1, tag 8D */
-	enum ukey_role role;	/* who is logged in through this libukey */
+	size_t max_object;   /* largest certificate or data object */
+	uint16_t algorithms; /* doc/token-protocol.md 2.1, tag 8D */
+	enum ukey_role role; /* who is logged in through this libukey */
 };
 
 UKEY_API struct ukey_token *ukey_token_ref(struct ukey_token *t);
@@ -176,7 +178,7 @@ UKEY_API void ukey_token_unref(struct ukey_token *t);
 UKEY_API void ukey_token_info(struct ukey_token *t, struct ukey_token_info *out);
 /* Ask the token again. 1 command. UKEY_TOKEN_REMOVED when it is gone. */
 UKEY_API enum ukey_status ukey_token_reload(struct ukey_token *t);
-/* Nobody needs the token just now: give the connection back, so that other programs can have it. Logs out if logged in. */
+/* Nobody needs the token just now: give the connection back, for other programs to have. Logs out if logged in. */
 UKEY_API void ukey_token_idle(struct ukey_token *t);
 UKEY_API bool ukey_token_supports(struct ukey_token *t, enum ukey_algorithm a);
 
@@ -189,24 +191,24 @@ UKEY_API enum ukey_status ukey_login_again(struct ukey_token *t, const uint8_t *
 /* 1 command, or 0 when nobody is logged in. */
 UKEY_API enum ukey_status ukey_logout(struct ukey_token *t);
 /* 1 command. A wrong old PIN costs a try of that PIN. */
-UKEY_API enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, const uint8_t *old_pin, size_t old_len,
-	const uint8_t *new_pin, size_t new_len);
+UKEY_API enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, const uint8_t *old_pin,
+	size_t old_len, const uint8_t *new_pin, size_t new_len);
 /* Set the user PIN with the SO PIN: unblocks it, or sets the first one. 1 command. */
-UKEY_API enum ukey_status ukey_unlock_pin(struct ukey_token *t, const uint8_t *so_pin, size_t so_len, const uint8_t *new_pin,
-	size_t new_len);
+UKEY_API enum ukey_status ukey_unlock_pin(
+	struct ukey_token *t, const uint8_t *so_pin, size_t so_len, const uint8_t *new_pin, size_t new_len);
 /* The same with the SO logged in (C_InitPIN). 1 command. */
 UKEY_API enum ukey_status ukey_set_user_pin(struct ukey_token *t, const uint8_t *new_pin, size_t new_len);
 
 struct ukey_initialize {
-	const char *label;			/* at most 32 bytes */
-	const uint8_t *so_pin;			/* the new one */
+	const char *label;     /* at most 32 bytes */
+	const uint8_t *so_pin; /* the new one */
 	size_t so_len;
-	const uint8_t *present_so_pin;		/* needed unless the token is blank; may be the same */
+	const uint8_t *present_so_pin; /* needed unless the token is blank; may be the same */
 	size_t present_so_len;
-	const uint8_t *user_pin;		/* NULL: the token stays without one */
+	const uint8_t *user_pin; /* NULL: the token stays without one */
 	size_t user_len;
-	uint8_t pin_min, pin_max, pin_classes;	/* 0: the token's default */
-	uint8_t user_tries;			/* 0: default */
+	uint8_t pin_min, pin_max, pin_classes; /* 0: the token's default */
+	uint8_t user_tries;                    /* 0: default */
 };
 
 /* Erases everything and sets PINs and label. 1 command. */
@@ -223,7 +225,7 @@ enum ukey_pair {
 	UKEY_SIGNATURE = 0,
 	UKEY_EXCHANGE = 1,
 };
-typedef uint8_t ukey_key_ref;	/* 2 * container + pair */
+typedef uint8_t ukey_key_ref; /* 2 * container + pair */
 #define UKEY_KEY_REF(container, pair) ((ukey_key_ref)(2 * (container) + (pair)))
 
 enum ukey_usage {
@@ -248,8 +250,8 @@ struct ukey_key {
 	uint8_t id[UKEY_ID_MAX];
 	size_t id_len;
 	char label[UKEY_LABEL_MAX + 1];
-	unsigned usage;			/* enum ukey_usage */
-	bool generated;			/* on the token; else imported */
+	unsigned usage; /* enum ukey_usage */
+	bool generated; /* on the token; else imported */
 	bool always_authenticate;
 	bool touch;
 	/* RSA: modulus and exponent, big-endian, no leading zeros. EC: the point, 04 X Y. */
@@ -265,23 +267,23 @@ struct ukey_key {
 struct ukey_container {
 	uint8_t number;
 	char name[UKEY_LABEL_MAX + 1];
-	const struct ukey_key *pair[2];	/* NULL: none */
+	const struct ukey_key *pair[2]; /* NULL: none */
 };
 
 struct ukey_other_certificate {
 	uint8_t number;
 	uint8_t id[UKEY_ID_MAX];
 	size_t id_len;
-	uint8_t category;	/* 0 unspecified, 1 user, 2 authority, 3 other: CKA_CERTIFICATE_CATEGORY */
+	uint8_t category; /* 0 unspecified, 1 user, 2 authority, 3 other: CKA_CERTIFICATE_CATEGORY */
 	struct ukey_certificate_entry certificate;
 };
 
 struct ukey_data_entry {
 	uint8_t number;
-	bool is_private;	/* then the rest is unknown until ukey_read_data */
+	bool is_private; /* then the rest is unknown until ukey_read_data */
 	char label[UKEY_LABEL_MAX + 1];
 	char application[UKEY_LABEL_MAX + 1];
-	uint8_t oid[UKEY_ID_MAX];	/* DER */
+	uint8_t oid[UKEY_ID_MAX]; /* DER */
 	size_t oid_len;
 	size_t length;
 	uint8_t sha256[32];
@@ -319,8 +321,8 @@ UKEY_API enum ukey_status ukey_read_other_certificate(struct ukey_token *t, uint
  * User or SO logged in. 1 command. The certificate must be X.509 and hold the key's public key (UKEY_CERT_MISMATCH).
  * label may be NULL: the key's own. Replaces a certificate that is there.
  */
-UKEY_API enum ukey_status ukey_write_certificate(struct ukey_token *t, ukey_key_ref ref, const uint8_t *der, size_t len,
-	const char *label);
+UKEY_API enum ukey_status ukey_write_certificate(
+	struct ukey_token *t, ukey_key_ref ref, const uint8_t *der, size_t len, const char *label);
 UKEY_API enum ukey_status ukey_delete_certificate(struct ukey_token *t, ukey_key_ref ref);
 /* number: on input 0-31 to replace, or -1 for the first free one; *number_out (may be NULL): which. */
 UKEY_API enum ukey_status ukey_write_other_certificate(struct ukey_token *t, int number, const uint8_t *der, size_t len,
@@ -333,27 +335,28 @@ struct ukey_data {
 	uint8_t oid[UKEY_ID_MAX];
 	size_t oid_len;
 	bool is_private;
-	uint8_t *value;	/* ukey_read_data: malloc'd; ukey_data_clear wipes and frees it */
+	uint8_t *value; /* ukey_read_data: malloc'd; ukey_data_clear wipes and frees it */
 	size_t length;
 };
 /* Private objects need the user. 1 command. */
 UKEY_API enum ukey_status ukey_read_data(struct ukey_token *t, uint8_t number, struct ukey_data *out);
 UKEY_API void ukey_data_clear(struct ukey_data *d);
 /* User logged in. 1 command. number as for ukey_write_other_certificate. */
-UKEY_API enum ukey_status ukey_write_data(struct ukey_token *t, int number, const struct ukey_data *in, uint8_t *number_out);
+UKEY_API enum ukey_status ukey_write_data(
+	struct ukey_token *t, int number, const struct ukey_data *in, uint8_t *number_out);
 UKEY_API enum ukey_status ukey_delete_data(struct ukey_token *t, uint8_t number);
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------- */
 
 struct ukey_generate {
-	int ref;			/* a ukey_key_ref, or -1: the pair below in the first free container */
+	int ref; /* a ukey_key_ref, or -1: the pair below in the first free container */
 	enum ukey_pair pair;
 	enum ukey_algorithm algorithm;
 	const uint8_t *id;
 	size_t id_len;
-	const char *label;		/* NULL: "" */
-	const char *container_name;	/* NULL: "" ; used when the container is new */
-	unsigned usage;			/* enum ukey_usage; 0: signature pair sign; exchange pair all the algorithm can */
+	const char *label;          /* NULL: "" */
+	const char *container_name; /* NULL: "" ; used when the container is new */
+	unsigned usage;             /* enum ukey_usage; 0: signature pair sign; exchange pair all the algorithm can */
 	bool always_authenticate;
 	bool touch;
 };
@@ -363,21 +366,23 @@ UKEY_API enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_
 UKEY_API enum ukey_status ukey_delete_key(struct ukey_token *t, ukey_key_ref ref);
 UKEY_API enum ukey_status ukey_delete_container(struct ukey_token *t, uint8_t number);
 /* User logged in. NULL leaves a value as it is. 1 command. */
-UKEY_API enum ukey_status ukey_set_key_attributes(struct ukey_token *t, ukey_key_ref ref, const uint8_t *id, size_t id_len,
-	const char *label, const char *certificate_label);
+UKEY_API enum ukey_status ukey_set_key_attributes(struct ukey_token *t, ukey_key_ref ref, const uint8_t *id,
+	size_t id_len, const char *label, const char *certificate_label);
 UKEY_API enum ukey_status ukey_set_container_name(struct ukey_token *t, uint8_t container, const char *name);
 
+/* clang-format off */
 enum ukey_hash {
 	UKEY_HASH_NONE,
 	UKEY_SHA1, UKEY_SHA224, UKEY_SHA256, UKEY_SHA384, UKEY_SHA512,
 	UKEY_SHA3_224, UKEY_SHA3_256, UKEY_SHA3_384, UKEY_SHA3_512,
 };
+/* clang-format on */
 
 enum ukey_padding {
-	UKEY_RAW,		/* RSA: as long as the modulus */
-	UKEY_PKCS1,		/* RSA, v1.5 */
-	UKEY_PSS,		/* RSA, sign */
-	UKEY_OAEP,		/* RSA, decrypt */
+	UKEY_RAW,   /* RSA: as long as the modulus */
+	UKEY_PKCS1, /* RSA, v1.5 */
+	UKEY_PSS,   /* RSA, sign */
+	UKEY_OAEP,  /* RSA, decrypt */
 	UKEY_ECDSA,
 	UKEY_ECDH,
 };
@@ -389,9 +394,9 @@ struct ukey_scheme {
 	 * PSS, OAEP: the hash of the scheme.
 	 */
 	enum ukey_hash hash;
-	enum ukey_hash mgf;	/* PSS, OAEP */
-	size_t salt_len;	/* PSS */
-	const uint8_t *label;	/* OAEP */
+	enum ukey_hash mgf;   /* PSS, OAEP */
+	size_t salt_len;      /* PSS */
+	const uint8_t *label; /* OAEP */
 	size_t label_len;
 };
 
@@ -399,17 +404,17 @@ struct ukey_scheme {
 UKEY_API size_t ukey_result_size(enum ukey_algorithm a);
 
 /*
- * Sign a digest (or, UKEY_RAW and UKEY_PKCS1 with UKEY_HASH_NONE, the given bytes). *len: in, room; out, result. ECDSA gives r and s,
- * each as long as the group order. User logged in. 1 command.
+ * Sign a digest (or, UKEY_RAW and UKEY_PKCS1 with UKEY_HASH_NONE, the given bytes). *len: in, room; out, result. ECDSA
+ * gives r and s, each as long as the group order. User logged in. 1 command.
  */
-UKEY_API enum ukey_status ukey_sign(struct ukey_token *t, ukey_key_ref ref, const struct ukey_scheme *scheme, const uint8_t *in,
-	size_t in_len, uint8_t *out, size_t *len);
+UKEY_API enum ukey_status ukey_sign(struct ukey_token *t, ukey_key_ref ref, const struct ukey_scheme *scheme,
+	const uint8_t *in, size_t in_len, uint8_t *out, size_t *len);
 /* RSA. UKEY_DECRYPT_FAILED tells no more than that. 1 command. */
-UKEY_API enum ukey_status ukey_decrypt(struct ukey_token *t, ukey_key_ref ref, const struct ukey_scheme *scheme, const uint8_t *in,
-	size_t in_len, uint8_t *out, size_t *len);
+UKEY_API enum ukey_status ukey_decrypt(struct ukey_token *t, ukey_key_ref ref, const struct ukey_scheme *scheme,
+	const uint8_t *in, size_t in_len, uint8_t *out, size_t *len);
 /* EC: X of the shared point; peer is an uncompressed point 04 X Y. 1 command. */
-UKEY_API enum ukey_status ukey_derive(struct ukey_token *t, ukey_key_ref ref, const uint8_t *peer, size_t peer_len, uint8_t *out,
-	size_t *len);
+UKEY_API enum ukey_status ukey_derive(
+	struct ukey_token *t, ukey_key_ref ref, const uint8_t *peer, size_t peer_len, uint8_t *out, size_t *len);
 
 /* The token's own randomness. 1 command for up to 32 KiB. */
 UKEY_API enum ukey_status ukey_random(struct ukey_token *t, uint8_t *out, size_t len);

@@ -1,15 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-# Programs of a group are listed in the group's own folder; ./check runs the groups.
+# Programs of a group are listed in the group's own folder; ./check runs the groups and asks make for the lists.
+#	UNIT_TESTS, WIRE_TESTS, FAULT_TESTS	cmocka programs
+#	FUZZ_TARGETS		libFuzzer programs tests/fuzz/fuzz_NAME with their corpus in tests/fuzz/corpus/NAME
+# Shell tests need no list: ./check finds tests/GROUP/*.sh.
 UNIT_TESTS =
 WIRE_TESTS =
 FAULT_TESTS =
+FUZZ_TARGETS =
 
 if HAVE_CMOCKA
 include tests/unit/local.mk
 include tests/wire/local.mk
 include tests/faults/local.mk
 endif
+if FUZZERS
 include tests/fuzz/local.mk
+endif
 
-check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS)
+check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
 TESTS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS)
+
+# "make print-UNIT_TESTS" for ./check.
+print-%:
+	@echo $($*)
+
+EXTRA_DIST += check tests/runner tests/groups tests/lib tests/lint tests/dist
+
+# clang-format over every C file; ./check lint verifies.
+format:
+	cd $(srcdir) && bash -c ". tests/lint/lib.sh; tracked '*.c' '*.h' | xargs clang-format -i"
+lint:
+	cd $(srcdir) && ./check lint
+.PHONY: format lint

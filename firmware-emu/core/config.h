@@ -7,19 +7,19 @@
 #define FW_CONTAINERS 32
 #endif
 #ifndef FW_CERTIFICATES
-#define FW_CERTIFICATES 32	/* beside the keys' own */
+#define FW_CERTIFICATES 32 /* beside the keys' own */
 #endif
 #ifndef FW_DATA_OBJECTS
 #define FW_DATA_OBJECTS 64
 #endif
 #ifndef FW_OBJECT_MAX
-#define FW_OBJECT_MAX 16384	/* one certificate, one data object */
+#define FW_OBJECT_MAX 16384 /* one certificate, one data object */
 #endif
 #ifndef FW_COMMAND_DATA_MAX
-#define FW_COMMAND_DATA_MAX 17408	/* an object with its labels */
+#define FW_COMMAND_DATA_MAX 17408 /* an object with its labels */
 #endif
 #ifndef FW_ANSWER_DATA_MAX
-#define FW_ANSWER_DATA_MAX 49152	/* the directory with every container full of RSA-4096 */
+#define FW_ANSWER_DATA_MAX 49152 /* the directory with every container full of RSA-4096 */
 #endif
 #ifndef FW_CHANNELS
 #define FW_CHANNELS 20
@@ -28,6 +28,7 @@
 #define FW_PIN_ITERATIONS 4096
 #endif
 
-#define FW_COMMAND_MAX (4 + 3 + 65535 + 2)	/* what a link may hand over; longer data than FW_COMMAND_DATA_MAX is 6700 */
+/* What a link may hand over; longer data than FW_COMMAND_DATA_MAX is 6700. */
+#define FW_COMMAND_MAX (4 + 3 + 65535 + 2)
 
 #endif

@@ -18,11 +18,11 @@ struct hal;
  * between erases; erasing works on whole sectors. Power may go in the middle: then any prefix of a write may be
  * there followed by arbitrary bytes up to its end, and a half-erased sector may read as anything.
  */
-uint32_t hal_flash_size(struct hal *hal);	/* bytes, a multiple of the sector size */
-uint32_t hal_flash_sector(struct hal *hal);	/* bytes in one sector */
+uint32_t hal_flash_size(struct hal *hal);   /* bytes, a multiple of the sector size */
+uint32_t hal_flash_sector(struct hal *hal); /* bytes in one sector */
 bool hal_flash_read(struct hal *hal, uint32_t at, uint8_t *to, size_t n);
 bool hal_flash_write(struct hal *hal, uint32_t at, struct bytes data);
-bool hal_flash_erase(struct hal *hal, uint32_t at);	/* the sector that starts at `at` */
+bool hal_flash_erase(struct hal *hal, uint32_t at); /* the sector that starts at `at` */
 
 /* Unpredictable bytes. */
 bool hal_random(struct hal *hal, uint8_t *to, size_t n);
@@ -54,7 +54,7 @@ enum hal_operation {
 
 enum hal_result {
 	HAL_OK,
-	HAL_BAD_INPUT,	/* not below the modulus, not on the curve, wrong length */
+	HAL_BAD_INPUT, /* not below the modulus, not on the curve, wrong length */
 	HAL_FAILED,
 };
 

@@ -1,0 +1,9 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: Apache-2.0
+# Nothing is built for this group yet.
+piv_builds=
+
+piv_plan()
+{
+	plan_nothing piv
+}

@@ -1,0 +1,9 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: Apache-2.0
+# Nothing is built for this group yet.
+usb_builds=
+
+usb_plan()
+{
+	plan_nothing usb
+}

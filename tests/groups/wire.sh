@@ -1,0 +1,10 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: Apache-2.0
+# Golden APDU transcripts and each command's access rule, against the firmware core.
+wire_builds="gcc asan"
+
+wire_plan()
+{
+	plan_programs wire gcc WIRE_TESTS
+	plan_programs wire asan WIRE_TESTS
+}
