@@ -125,7 +125,7 @@ bool hal_key_generate(struct hal *hal, uint8_t algorithm, struct builder *blob, 
 {
 	const struct key_kind *kind = key_kind_find(algorithm);
 	uint64_t started = hal_now();
-	struct bytes fields[KEY_BLOB_FIELDS];
+	struct bytes fields[KEY_BLOB_FIELDS] = {BYTES_NONE};
 	uint8_t memory[FIELDS_BYTES];
 	struct builder room = builder_of(memory, sizeof(memory));
 
@@ -314,7 +314,7 @@ enum hal_result hal_key_operate(struct hal *hal, uint8_t algorithm, enum hal_ope
 {
 	const struct key_kind *kind = key_kind_find(algorithm);
 	uint64_t started = hal_now();
-	struct bytes fields[KEY_BLOB_FIELDS];
+	struct bytes fields[KEY_BLOB_FIELDS] = {BYTES_NONE};
 	enum hal_result outcome = HAL_FAILED;
 	EVP_PKEY *key = NULL;
 

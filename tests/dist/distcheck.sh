@@ -5,7 +5,7 @@
 # The programs' tests run from the other builds; here only what distcheck adds is wanted, so TESTS is empty.
 # shellcheck source=tests/lib/cases.sh
 . "$(dirname "$0")/../lib/cases.sh"
-: "${BUILD:?the build folder}"
+: "${BUILD:?the build folder}" "${srcdir:?the source folder}"
 cd "$BUILD" || exit 1
 
 try "make distcheck passes" make -s distcheck -j"$(nproc)" TESTS=

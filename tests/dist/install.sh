@@ -26,7 +26,6 @@ there /usr/bin/ukey-emu
 for page in ukey ukey-ra ukey-emu; do
 	there /usr/share/man/man1/$page.1
 done
-find "$dest" -name '*.la' | judge "no libtool archive is installed"
 find "$dest" -name '*.a' | judge "no static archive is installed"
 grep -rlE "$BUILD|$dest" "$dest"/usr/lib/pkgconfig "$dest"/usr/share 2>/dev/null | judge "no path of the build in text files"
 

@@ -4,7 +4,7 @@
 # clang build is only built: its warnings are what we are after.
 unit_builds="gcc clang asan"
 # Too slow under valgrind: what they run, others run there too.
-valgrind_slow=""
+valgrind_slow="test_hal"
 
 unit_plan()
 {

@@ -231,7 +231,7 @@ static void ecdsa_gives_r_and_s_of_fixed_length(void **state)
 {
 	uint8_t digest[67], result[HAL_RESULT_MAX];
 	struct pair k;
-	size_t n;
+	size_t n = 0;
 	(void)state;
 
 	for (size_t i = 0; i < 3; i++) {
