@@ -7,7 +7,7 @@ test_driver_status_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
 
 # common/
 unit_common = tests/unit/test_bytes tests/unit/test_tlv tests/unit/test_apdu tests/unit/test_hex \
-	tests/unit/test_exchange tests/unit/test_secmem
+	tests/unit/test_exchange tests/unit/test_secmem tests/unit/test_crypto
 UNIT_TESTS += $(unit_common)
 tests_unit_test_bytes_SOURCES = tests/unit/test_bytes.c tests/unit/test.h
 tests_unit_test_bytes_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -36,3 +36,6 @@ test_hal_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 test_emu_flash_SOURCES = tests/unit/test_emu_flash.c
 test_emu_flash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_crypto_SOURCES = tests/unit/test_crypto.c
+tests_unit_test_crypto_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_test_crypto_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
