@@ -7,7 +7,8 @@ test_driver_status_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
 
 # common/
 unit_common = tests/unit/test_bytes tests/unit/test_tlv tests/unit/test_apdu tests/unit/test_hex \
-	tests/unit/test_exchange tests/unit/test_secmem tests/unit/test_crypto
+	tests/unit/test_exchange tests/unit/test_secmem tests/unit/test_crypto \
+	tests/unit/test_cert tests/unit/test_rsa_pad tests/unit/test_i18n
 UNIT_TESTS += $(unit_common)
 tests_unit_test_bytes_SOURCES = tests/unit/test_bytes.c tests/unit/test.h
 tests_unit_test_bytes_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -27,6 +28,18 @@ tests_unit_test_exchange_LDADD = libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_secmem_SOURCES = tests/unit/test_secmem.c
 tests_unit_test_secmem_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_secmem_LDADD = libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_i18n_SOURCES = tests/unit/test_i18n.c
+tests_unit_test_i18n_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_i18n_LDADD = libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_crypto_SOURCES = tests/unit/test_crypto.c
+tests_unit_test_crypto_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_test_crypto_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_cert_SOURCES = tests/unit/test_cert.c
+tests_unit_test_cert_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_test_cert_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_rsa_pad_SOURCES = tests/unit/test_rsa_pad.c
+tests_unit_test_rsa_pad_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_test_rsa_pad_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
 # The emulator's.
 UNIT_TESTS += test_hal test_emu_flash
@@ -36,6 +49,3 @@ test_hal_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 test_emu_flash_SOURCES = tests/unit/test_emu_flash.c
 test_emu_flash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
-tests_unit_test_crypto_SOURCES = tests/unit/test_crypto.c
-tests_unit_test_crypto_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
-tests_unit_test_crypto_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)

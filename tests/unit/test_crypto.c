@@ -213,33 +213,35 @@ static void spki_has_one_spelling(void **state)
 static void spki_is_read_strictly(void **state)
 {
 	(void)state;
+	/* clang-format off */
 	static const struct {
 		const char *der;
 		bool ok;
 	} rows[] = {
-		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 03",                                 true },
-		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C0 02 01 03",                                 false}, /* even modulus */
-		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 02",                                 false}, /* even exponent */
-		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 01",                                 false}, /* exponent one: no key at all */
-		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 0041 02 01 03",                                 false}, /* not the shortest integer */
-		{"30 1A " RSA_ID " 03 09 00 30 06 02 01 C1 02 01 03",                                   false}, /* negative modulus */
-		{"30 1A " RSA_ID " 03 09 00 30 06 02 01 41 02 01 83",                                   false}, /* negative exponent */
-		{"30 19 " RSA_ID " 03 08 00 30 05 02 01 41 02 00",                                      false}, /* empty exponent */
-		{"30 17 " RSA_ID " 03 06 00 30 03 02 01 41",                                            false}, /* no exponent */
-		{"30 1B " RSA_ID " 03 0A 01 30 07 02 02 00C1 02 01 03",                                 false}, /* unused bits */
-		{"30 1D " RSA_ID " 03 0C 00 30 09 02 02 00C1 02 01 03 05 00",                           false}, /* a third element */
-		{"30 1D " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 03 05 00",                           false},
-		{"30 1D " RSA_ID " 03 0C 00 30 07 02 02 00C1 02 01 03 05 00",                           false},
-		{"30 19 30 0B 06 09 2A864886F70D010101 03 0A 00 30 07 02 02 00C1 02 01 03",             false}, /* no NULL */
-		{"30 1C 30 0E 06 09 2A864886F70D010101 05 01 00 03 0A 00 30 07 02 02 00C1 02 01 03",    false},
+		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 03", true},
+		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C0 02 01 03", false}, /* even modulus */
+		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 02", false}, /* even exponent */
+		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 01", false}, /* exponent of one */
+		{"30 1B " RSA_ID " 03 0A 00 30 07 02 02 0041 02 01 03", false}, /* not the shortest integer */
+		{"30 1A " RSA_ID " 03 09 00 30 06 02 01 C1 02 01 03", false}, /* negative modulus */
+		{"30 1A " RSA_ID " 03 09 00 30 06 02 01 41 02 01 83", false}, /* negative exponent */
+		{"30 19 " RSA_ID " 03 08 00 30 05 02 01 41 02 00", false}, /* empty exponent */
+		{"30 17 " RSA_ID " 03 06 00 30 03 02 01 41", false}, /* no exponent */
+		{"30 1B " RSA_ID " 03 0A 01 30 07 02 02 00C1 02 01 03", false}, /* unused bits */
+		{"30 1D " RSA_ID " 03 0C 00 30 09 02 02 00C1 02 01 03 05 00", false}, /* a third element */
+		{"30 1D " RSA_ID " 03 0A 00 30 07 02 02 00C1 02 01 03 05 00", false},
+		{"30 1D " RSA_ID " 03 0C 00 30 07 02 02 00C1 02 01 03 05 00", false},
+		{"30 19 30 0B 06 09 2A864886F70D010101 03 0A 00 30 07 02 02 00C1 02 01 03", false}, /* no NULL */
+		{"30 1C 30 0E 06 09 2A864886F70D010101 05 01 00 03 0A 00 30 07 02 02 00C1 02 01 03", false},
 		{"30 1D 30 0F 06 09 2A864886F70D010101 05 00 05 00 03 0A 00 30 07 02 02 00C1 02 01 03", false},
-		{"30 1B 30 0D 06 09 2A864886F70D010102 05 00 03 0A 00 30 07 02 02 00C1 02 01 03",       false}, /* md2RSA */
+		{"30 1B 30 0D 06 09 2A864886F70D010102 05 00 03 0A 00 30 07 02 02 00C1 02 01 03", false}, /* md2RSA */
 		{"30 18 " P256_ID " 03 01 00",							  false}, /* no point */
 		{"30 17 " P256_ID " 03 00",							     false},
 		{"30 19 " P256_ID " 03 02 00 00",						       false}, /* point at infinity */
-		{"30 0B 30 09 06 07 2A8648CE3D0201",                                                    false},
+		{"30 0B 30 09 06 07 2A8648CE3D0201", false},
 		{"",										    false},
 	};
+	/* clang-format on */
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct bytes der = test_hex(rows[i].der);
 		struct crypto_pubkey key;
