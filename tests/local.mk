@@ -8,6 +8,8 @@ WIRE_TESTS =
 FAULT_TESTS =
 FUZZ_TARGETS =
 
+include tests/wire/ramtoken.mk
+
 if HAVE_CMOCKA
 include tests/unit/local.mk
 include tests/wire/local.mk

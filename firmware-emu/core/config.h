@@ -28,6 +28,17 @@
 #define FW_PIN_ITERATIONS 4096
 #endif
 
+/* The flash as the journal sees it (journal.h). */
+#ifndef FW_FLASH_UNIT
+#define FW_FLASH_UNIT 8 /* bytes that are programmed together */
+#endif
+#ifndef FW_FLASH_PAGE
+#define FW_FLASH_PAGE 256 /* most that one write takes */
+#endif
+#ifndef FW_FLASH_RESERVE
+#define FW_FLASH_RESERVE 4096 /* kept free of objects, so that a full token does not change banks at every PIN */
+#endif
+
 /* What a link may hand over; longer data than FW_COMMAND_DATA_MAX is 6700. */
 #define FW_COMMAND_MAX (4 + 3 + 65535 + 2)
 

@@ -1,1 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
+# Golden transcripts and access rules, against the firmware core in the test's own process.
+noinst_LTLIBRARIES += libwire.la
+libwire_la_SOURCES = tests/wire/wire.c tests/wire/wire.h
+libwire_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+wire_ldadd = libwire.la $(ramtoken_ldadd) $(CMOCKA_LIBS)
+
+WIRE_TESTS += tests/wire/test_channels
+tests_wire_test_channels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_channels_LDADD = $(wire_ldadd)

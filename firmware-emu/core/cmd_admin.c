@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SELECT, MANAGE CHANNEL, GET CHALLENGE, INITIALIZE, FACTORY RESET (protocol 4.1, 4.2, 4.4, 4.10, 4.11). */
+#include "common/tlv.h"
+#include "firmware-emu/core/pin.h"
+#include "firmware-emu/core/text.h"
+
+static const struct fw_application *const applications[] = {&fw_ukey_application};
+
+static bool names(const struct fw_application *a, struct bytes name)
+{
+	struct cursor c = cursor_of(a->aid);
+
+	return name.len >= a->aid_least && name.len <= a->aid.len && bytes_equal(cursor_take(&c, name.len), name);
+}
+
+uint16_t fw_select(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	for (size_t i = 0; i < sizeof(applications) / sizeof(applications[0]); i++) {
+		const struct fw_application *a = applications[i];
+		if (!names(a, command->data))
+			continue;
+		/* Selecting what is selected changes nothing: looking at a token logs nobody out (1.4). */
+		if (command->channel->application != a)
+			*command->channel = (struct fw_channel){.open = true, .application = a};
+		return a->select(fw, command, answer);
+	}
+	return SW_NOT_FOUND;
+}
+
+/* ---- MANAGE CHANNEL ---- */
+
+static void open_channel(struct fw_channel *channel)
+{
+	*channel = (struct fw_channel){.open = true, .application = &fw_ukey_application};
+}
+
+static uint16_t close_channel(struct fw *fw, uint8_t number)
+{
+	if (number == 0)
+		return SW_WRONG_P1P2;
+	if (!fw->channel[number].open)
+		return SW_CHANNEL_NOT_SUPPORTED;
+	fw->channel[number] = (struct fw_channel){.open = false};
+	return SW_OK;
+}
+
+uint16_t fw_manage_channel(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	uint8_t number = command->p2;
+
+	if (command->p1 == 0x80)
+		return close_channel(fw, number ? number : command->number);
+	if (number != 0) {
+		if (fw->channel[number].open)
+			return SW_FUNCTION_NOT_SUPPORTED;
+		open_channel(&fw->channel[number]);
+		return SW_OK;
+	}
+	for (number = 1; number < FW_CHANNELS; number++) {
+		if (!fw->channel[number].open) {
+			open_channel(&fw->channel[number]);
+			builder_u8(answer, number);
+			return SW_OK;
+		}
+	}
+	return SW_FUNCTION_NOT_SUPPORTED;
+}
+
+uint16_t fw_get_challenge(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	size_t n = command->le < FW_ANSWER_DATA_MAX ? command->le : FW_ANSWER_DATA_MAX;
+
+	if (n == 0)
+		return SW_WRONG_LENGTH;
+	uint8_t *room = builder_room(answer, n);
+	return room && hal_random(fw->hal, room, n) ? SW_OK : SW_INTERNAL;
+}
+
+/* ---- INITIALIZE, FACTORY RESET ---- */
+
+struct setup {
+	struct bytes label, so_pin, present_so_pin, user_pin;
+	struct fw_policy policy;
+	uint8_t user_tries;
+};
+
+static bool take_setup(struct bytes policy, struct bytes tries, struct setup *s)
+{
+	struct cursor p = cursor_of(policy), t = cursor_of(tries);
+
+	s->policy = (struct fw_policy){.min = FW_PIN_MIN, .max = FW_PIN_MAX};
+	s->user_tries = 6;
+	if (policy.data) {
+		s->policy.min = cursor_u8(&p);
+		s->policy.max = cursor_u8(&p);
+		s->policy.classes = cursor_u8(&p);
+		s->policy.history = cursor_u8(&p);
+		s->policy.flags = cursor_u8(&p);
+	}
+	if (tries.data)
+		s->user_tries = cursor_u8(&t);
+	return s->policy.min >= FW_PIN_MIN && s->policy.min <= s->policy.max && s->policy.max <= FW_PIN_MAX &&
+	       s->policy.classes <= 4 && s->policy.history == 0 && s->policy.flags == 0 && s->user_tries >= 3 &&
+	       s->user_tries <= FW_TRIES_MAX;
+}
+
+static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)
+{
+	struct bytes policy, tries;
+	const struct tlv_field fields[] = {
+		{0x80, TLV_REQUIRED,				       0,          FW_LABEL_MAX, &s->label         },
+		{0x81, TLV_REQUIRED,				       FW_PIN_MIN, FW_PIN_MAX,   &s->so_pin        },
+		{0x82, fw->life == FW_BLANK ? TLV_OPTIONAL : TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,   &s->present_so_pin},
+		{0x83, TLV_OPTIONAL,				       FW_PIN_MIN, FW_PIN_MAX,   &s->user_pin      },
+		{0x8A, TLV_OPTIONAL,				       5,          5,            &policy           },
+		{0x8B, TLV_OPTIONAL,				       1,          1,            &tries            },
+	};
+
+	return tlv_parse(data, fields, sizeof(fields) / sizeof(fields[0])) && take_setup(policy, tries, s) &&
+	       fw_text_valid(s->label) && fw_pin_meets(&s->policy, s->so_pin) &&
+	       (!s->user_pin.data || fw_pin_meets(&s->policy, s->user_pin));
+}
+
+static uint16_t set_up(struct fw *fw, const struct setup *s)
+{
+	struct fw_transaction t = {.count = 0};
+	const struct fw_policy *p = &s->policy;
+	const uint8_t fixed[6] = {p->min, p->max, p->classes, p->history, p->flags, s->user_tries};
+	uint8_t record[FW_PINS][FW_PIN_RECORD];
+	uint16_t sw = SW_INTERNAL;
+
+	fw_transaction_put(&t, FW_OBJECT_TOKEN, BYTES_OF(fixed), s->label);
+	fw_transaction_tries(fw, &t, FW_PIN_USER, s->user_tries);
+	fw_transaction_tries(fw, &t, FW_PIN_SO, FW_SO_TRIES);
+	if (!fw_pin_make(fw, s->so_pin, record[FW_PIN_SO]))
+		goto out;
+	fw_transaction_put(&t, FW_OBJECT_PIN(FW_PIN_SO), BYTES_OF(record[FW_PIN_SO]), BYTES_NONE);
+	if (s->user_pin.data) {
+		if (!fw_pin_make(fw, s->user_pin, record[FW_PIN_USER]))
+			goto out;
+		fw_transaction_put(&t, FW_OBJECT_PIN(FW_PIN_USER), BYTES_OF(record[FW_PIN_USER]), BYTES_NONE);
+	}
+	sw = fw_commit_replace(fw, &t);
+	if (sw == SW_OK)
+		fw_state_revoke(fw, 0xFF, FW_CHANNELS);
+out:
+	bytes_wipe(record, sizeof(record));
+	return sw;
+}
+
+uint16_t fw_initialize(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	struct setup s;
+	uint16_t sw = SW_OK;
+
+	if (!parse_initialize(fw, command->data, &s))
+		return SW_WRONG_DATA;
+	if (fw->life != FW_BLANK)
+		sw = fw_pin_try(fw, command, FW_PIN_SO, s.present_so_pin);
+	if (sw == SW_OK)
+		sw = set_up(fw, &s);
+	return fw_answer_generation(fw, command, answer, sw);
+}
+
+uint16_t fw_factory_reset(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	struct fw_transaction t = {.count = 0};
+	uint16_t sw = fw_commit_replace(fw, &t);
+
+	if (sw == SW_OK)
+		fw_state_revoke(fw, 0xFF, FW_CHANNELS);
+	return fw_answer_generation(fw, command, answer, sw);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (protocol 4.8). */
+#include "common/tlv.h"
+#include "firmware-emu/core/pin.h"
+
+/* A new PIN of any length passes the syntax: a wrong old PIN is told first, whatever the new one is. */
+#define NEW_PIN_ANY FW_COMMAND_DATA_MAX
+
+/* One role at a time. */
+static void log_in(struct fw_channel *channel, enum fw_pin pin)
+{
+	channel->security = fw_pin_role(pin);
+}
+
+static uint16_t give_tries_back(struct fw *fw, enum fw_pin pin)
+{
+	struct fw_transaction t = {.count = 0};
+
+	fw_transaction_tries(fw, &t, pin, fw->tries_max[pin]);
+	return fw_commit(fw, &t);
+}
+
+static uint16_t verify_state(struct fw *fw, const struct fw_command *command, enum fw_pin pin)
+{
+	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
+		return SW_REFERENCE_NOT_FOUND;
+	if (command->channel->security & fw_pin_role(pin))
+		return SW_OK;
+	return fw->tries[pin] == 0 ? SW_PIN_BLOCKED : (uint16_t)(SW_TRIES_LEFT | fw->tries[pin]);
+}
+
+uint16_t fw_verify(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	enum fw_pin pin = fw_pin_of(command->p2);
+	uint16_t sw;
+
+	if (command->data.len == 0)
+		return verify_state(fw, command, pin);
+	sw = fw_pin_try(fw, command, pin, command->data);
+	if (sw == SW_OK)
+		sw = give_tries_back(fw, pin);
+	if (sw == SW_OK)
+		log_in(command->channel, pin);
+	return fw_answer_generation(fw, command, answer, sw);
+}
+
+uint16_t fw_log_out(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	enum fw_pin pin = fw_pin_of(command->p2);
+
+	(void)answer;
+	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
+		return SW_REFERENCE_NOT_FOUND;
+	command->channel->security = (uint8_t)(command->channel->security & ~fw_pin_role(pin));
+	return SW_OK;
+}
+
+/* Set a PIN after `tried` was given rightly (FW_PINS: nothing was tried); one transaction for all. */
+static uint16_t set_pin(
+	struct fw *fw, const struct fw_command *command, enum fw_pin pin, struct bytes value, enum fw_pin tried)
+{
+	struct fw_transaction t = {.count = 0};
+	uint8_t record[FW_PIN_RECORD];
+	uint16_t sw = SW_INTERNAL;
+
+	if (!fw_pin_make(fw, value, record))
+		goto out;
+	fw_transaction_put(&t, FW_OBJECT_PIN(pin), BYTES_OF(record), BYTES_NONE);
+	fw_transaction_tries(fw, &t, pin, fw->tries_max[pin]);
+	if (tried != FW_PINS)
+		fw_transaction_tries(fw, &t, tried, fw->tries_max[tried]);
+	sw = fw_commit(fw, &t);
+	if (sw == SW_OK)
+		fw_state_revoke(fw, fw_pin_role(pin), command->number);
+out:
+	bytes_wipe(record, sizeof(record));
+	return sw;
+}
+
+uint16_t fw_change_reference_data(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	enum fw_pin pin = fw_pin_of(command->p2);
+	struct bytes old, new;
+	const struct tlv_field fields[] = {
+		{0x80, TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,  &old},
+		{0x81, TLV_REQUIRED, 0,          NEW_PIN_ANY, &new},
+	};
+
+	if (!tlv_parse(command->data, fields, 2))
+		return SW_WRONG_DATA;
+	uint16_t sw = fw_pin_try(fw, command, pin, old);
+	if (sw != SW_OK)
+		return sw;
+	if (!fw_pin_meets(&fw->policy, new) || bytes_equal_secret(old, new)) {
+		sw = give_tries_back(fw, pin);
+		return sw == SW_OK ? SW_WRONG_DATA : sw;
+	}
+	sw = set_pin(fw, command, pin, new, pin);
+	if (sw == SW_OK)
+		log_in(command->channel, pin);
+	return fw_answer_generation(fw, command, answer, sw);
+}
+
+uint16_t fw_reset_by_so_pin(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	struct bytes so_pin, new;
+	const struct tlv_field fields[] = {
+		{0x80, TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,  &so_pin},
+		{0x81, TLV_REQUIRED, 0,          NEW_PIN_ANY, &new   },
+	};
+
+	if (!tlv_parse(command->data, fields, 2))
+		return SW_WRONG_DATA;
+	uint16_t sw = fw_pin_try(fw, command, FW_PIN_SO, so_pin);
+	if (sw != SW_OK)
+		return sw;
+	if (!fw_pin_meets(&fw->policy, new)) {
+		sw = give_tries_back(fw, FW_PIN_SO);
+		return sw == SW_OK ? SW_WRONG_DATA : sw;
+	}
+	sw = set_pin(fw, command, FW_PIN_USER, new, FW_PIN_SO);
+	return fw_answer_generation(fw, command, answer, sw);
+}
+
+uint16_t fw_reset_by_so(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	struct bytes new;
+	const struct tlv_field fields[] = {
+		{0x81, TLV_REQUIRED, 0, NEW_PIN_ANY, &new}
+        };
+
+	if (!tlv_parse(command->data, fields, 1) || !fw_pin_meets(&fw->policy, new))
+		return SW_WRONG_DATA;
+	return fw_answer_generation(fw, command, answer, set_pin(fw, command, FW_PIN_USER, new, FW_PINS));
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one token knows while it has power: struct fw. Everything that outlives power is in the journal (journal.h);
+ * what is cached of it here is read back after each transaction, so RAM never runs ahead of the flash.
+ */
+#ifndef UKEY_FW_STATE_H
+#define UKEY_FW_STATE_H
+
+#include "common/apdu.h"
+#include "common/bytes.h"
+#include "firmware-emu/core/config.h"
+#include "firmware-emu/core/fw.h"
+#include "firmware-emu/core/hal.h"
+#include "firmware-emu/core/journal.h"
+
+/* Security state of a channel (protocol 1.4), coded as tag 90 of the token information. */
+#define FW_USER  0x01
+#define FW_SO    0x02
+#define FW_FRESH 0x04
+
+/* Life cycle (protocol 1.5). It is not stored: which PINs exist tells it. */
+enum fw_life {
+	FW_BLANK = 0x01,
+	FW_INITIALISED = 0x03,
+	FW_OPERATIONAL = 0x05,
+	FW_TERMINATED = 0x0F,
+};
+
+enum fw_pin {
+	FW_PIN_USER,
+	FW_PIN_SO,
+	FW_PINS,
+};
+
+#define FW_PIN_MIN   6
+#define FW_PIN_MAX   32
+#define FW_TRIES_MAX 15
+#define FW_SO_TRIES  10
+#define FW_LABEL_MAX 32 /* the token's own */
+#define FW_NAME_MAX  64 /* labels and names of objects */
+#define FW_ID_MAX    32 /* CKA_ID, object identifiers */
+#define FW_KEYS      (2 * FW_CONTAINERS)
+#define FW_HEAD_MAX  704 /* longest head: a key's (directory.h) */
+
+struct fw_policy {
+	uint8_t min, max, classes, history, flags;
+};
+
+struct fw_application;
+
+struct fw_channel {
+	bool open;
+	uint8_t security;
+	const struct fw_application *application;
+};
+
+struct fw_chain {
+	bool running;
+	bool proprietary;
+	uint8_t channel, ins, p1, p2;
+};
+
+struct fw {
+	struct hal *hal;
+	struct fw_journal journal;
+
+	/* Cached from the journal. */
+	enum fw_life life;
+	uint32_t generation;
+	uint8_t tries[FW_PINS], tries_max[FW_PINS];
+	struct fw_policy policy;
+	uint8_t label[FW_LABEL_MAX];
+	uint8_t label_len;
+	uint8_t digest[32]; /* of the directory */
+	bool digest_valid;
+
+	struct fw_channel channel[FW_CHANNELS];
+	struct fw_chain chain;
+
+	size_t command_len;
+	size_t answer_len, answer_sent; /* what GET RESPONSE still has to fetch, and for which channel */
+	uint8_t answer_channel;
+
+	uint8_t head[FW_HEAD_MAX];            /* scratch of one handler */
+	uint8_t blob[HAL_KEY_BLOB_MAX];       /* a private key on its way; wiped by who put it here */
+	uint8_t chunk[APDU_LE_SHORT_MAX + 2]; /* one short answer */
+	uint8_t command[FW_COMMAND_DATA_MAX];
+	uint8_t answer[FW_ANSWER_DATA_MAX + 2];
+};
+
+/* Read the cached part back. False: the flash cannot be read, and the token counts as terminated. */
+bool fw_state_load(struct fw *fw);
+
+/* End these bits of the security state on all channels but one (FW_CHANNELS: on all). */
+void fw_state_revoke(struct fw *fw, uint8_t bits, uint8_t except);
+
+/*
+ * The transaction of one command. Public changes show in the directory or the label: they take the generation on,
+ * and are refused (6A84) when the directory would exceed its limit. All these answer a status word.
+ */
+struct fw_transaction {
+	struct fw_change change[12];
+	size_t count;
+	uint8_t generation[4];
+	uint8_t tries[FW_PINS];
+};
+
+void fw_transaction_put(struct fw_transaction *t, uint16_t object, struct bytes first, struct bytes second);
+void fw_transaction_remove(struct fw *fw, struct fw_transaction *t, uint16_t object);
+/* Put tries counters: `pin` gets `tries`, the others keep theirs or what this transaction gave them before. */
+void fw_transaction_tries(struct fw *fw, struct fw_transaction *t, enum fw_pin pin, uint8_t tries);
+uint16_t fw_commit(struct fw *fw, struct fw_transaction *t);
+uint16_t fw_commit_public(struct fw *fw, struct fw_transaction *t);
+/* Everything the token held is gone, and this is what it holds now. */
+uint16_t fw_commit_replace(struct fw *fw, struct fw_transaction *t);
+
+#endif

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# A token in the test's own process (tests/wire/ramtoken.h), for the tests and fuzz targets of every room.
+noinst_LTLIBRARIES += libramtoken.la
+libramtoken_la_SOURCES = \
+	tests/wire/ramhal.c tests/wire/ramhal.h \
+	tests/wire/ramtoken.c tests/wire/ramtoken.h
+libramtoken_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+ramtoken_ldadd = libramtoken.la libfwcore.la libcommon.la $(CRYPTO_LIBS)
