@@ -31,4 +31,25 @@ libukeyhal_la_SOURCES = \
 	firmware-emu/hal/latency.c firmware-emu/hal/latency.h
 libukeyhal_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libukeyhal_la_LIBADD = libcommon.la $(CRYPTO_LIBS)
+
+noinst_LTLIBRARIES += libukeylink.la
+libukeylink_la_SOURCES = \
+	firmware-emu/link/link.h \
+	firmware-emu/link/vpcd.c \
+	firmware-emu/link/vpcd_stream.c firmware-emu/link/vpcd_stream.h
+libukeylink_la_LIBADD = libcommon.la
+
+# The token with its test bench; without the core, so that tests can put another there.
+noinst_LTLIBRARIES += libukeyemu.la
+libukeyemu_la_SOURCES = \
+	firmware-emu/command.c firmware-emu/command.h \
+	firmware-emu/control.c firmware-emu/control.h \
+	firmware-emu/token.c firmware-emu/token.h \
+	firmware-emu/wire_log.c firmware-emu/wire_log.h
+libukeyemu_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+libukeyemu_la_LIBADD = libukeyhal.la libukeylink.la libcommon.la $(JANSSON_LIBS)
+
+bin_PROGRAMS += ukey-emu
+ukey_emu_SOURCES = firmware-emu/main.c
+ukey_emu_LDADD = libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la
 # The emulator's end.

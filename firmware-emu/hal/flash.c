@@ -96,6 +96,7 @@ static struct operation operation_begin(struct hal *hal, size_t bytes, bool eras
 	hal->counters.flash_bytes += bytes;
 	if (hal->cut_left > 0 && --hal->cut_left == 0) {
 		o.cut = true;
+		hal->counters.cuts++;
 		o.tear = hal->cut_tear;
 		o.seed = hal->cut_seed;
 	}

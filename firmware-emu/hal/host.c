@@ -250,13 +250,6 @@ struct hal_counters hal_counters(struct hal *hal)
 	return counters;
 }
 
-void hal_counters_reset(struct hal *hal)
-{
-	pthread_mutex_lock(&hal->lock);
-	hal->counters = (struct hal_counters){0};
-	pthread_mutex_unlock(&hal->lock);
-}
-
 /* What core/hal.h asks for besides flash and keys */
 
 bool hal_random(struct hal *hal, uint8_t *to, size_t n)

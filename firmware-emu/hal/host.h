@@ -83,10 +83,11 @@ bool hal_spend(struct hal *hal, uint64_t nanoseconds);
 
 struct hal_counters {
 	uint64_t flash_writes, flash_bytes, flash_erases;
+	uint64_t cuts;             /* planned ones that happened */
 	uint64_t flash_violations; /* operations refused because they break the NOR rules of core/hal.h */
 };
 
+/* Since hal_open(). */
 struct hal_counters hal_counters(struct hal *hal);
-void hal_counters_reset(struct hal *hal);
 
 #endif

@@ -42,10 +42,17 @@ tests_unit_test_rsa_pad_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_test_rsa_pad_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
 # The emulator's.
-UNIT_TESTS += test_hal test_emu_flash
-test_hal_SOURCES = tests/unit/test_hal.c
-test_hal_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
-test_hal_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
-test_emu_flash_SOURCES = tests/unit/test_emu_flash.c
-test_emu_flash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+unit_emulator = tests/unit/test_hal tests/unit/test_emu_flash tests/unit/test_emu_vpcd tests/unit/test_emu_control
+UNIT_TESTS += $(unit_emulator)
+tests_unit_test_hal_SOURCES = tests/unit/test_hal.c
+tests_unit_test_hal_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_hal_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_emu_flash_SOURCES = tests/unit/test_emu_flash.c
+tests_unit_test_emu_flash_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_emu_vpcd_SOURCES = tests/unit/test_emu_vpcd.c
+tests_unit_test_emu_vpcd_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_emu_vpcd_LDADD = libukeylink.la libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_emu_control_SOURCES = tests/unit/test_emu_control.c
+tests_unit_test_emu_control_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_emu_control_LDADD = libukeyemu.la libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
