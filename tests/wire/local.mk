@@ -8,3 +8,9 @@ wire_ldadd = libwire.la $(ramtoken_ldadd) $(CMOCKA_LIBS)
 WIRE_TESTS += tests/wire/test_channels
 tests_wire_test_channels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_channels_LDADD = $(wire_ldadd)
+
+# The emulator in a real pcscd: tests/wire/vpcd.sh.
+check_PROGRAMS += tests/lib/pcsc_talk
+tests_lib_pcsc_talk_SOURCES = tests/lib/pcsc_talk.c
+tests_lib_pcsc_talk_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS)
+tests_lib_pcsc_talk_LDADD = $(PCSC_LIBS)
