@@ -52,4 +52,5 @@ libukeyemu_la_LIBADD = libukeyhal.la libukeylink.la libcommon.la $(JANSSON_LIBS)
 bin_PROGRAMS += ukey-emu
 ukey_emu_SOURCES = firmware-emu/main.c
 ukey_emu_LDADD = libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la
+dist_man_MANS += doc/ukey-emu.1
 # The emulator's end.

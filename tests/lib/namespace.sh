@@ -181,7 +181,27 @@ emu_start()
 		return 1
 	fi
 	rm -f "$NS_DIR/$name.ready"
-	[ -z "$waits" ] || [ ! -e "$NS_DIR/pcscd.pid" ] || emu_wait "$name" .connected
+	[ -z "$waits" ] || [ ! -e "$NS_DIR/pcscd.pid" ] || emu_seen "$name"
+}
+
+# emu_seen NAME: wait until its reader has it; pcscd looks every 400 ms.
+emu_seen()
+{
+	emu_wait "$1" .connected || return 1
+	! command -v opensc-tool >/dev/null || reader_wait "$(emu_reader "$1")" present
+}
+
+# emu_plug NAME, emu_unplug NAME: and wait until pcscd has noticed. A token that comes back before pcscd saw it gone
+# is to pcscd the old one, in an old session; so plugging waits for the empty reader first.
+emu_plug()
+{
+	emu_status_is "$1" .plugged >/dev/null || reader_wait "$(emu_reader "$1")" empty || return 1
+	emu_ctl "$1" plug >/dev/null && emu_seen "$1"
+}
+
+emu_unplug()
+{
+	emu_ctl "$1" unplug >/dev/null && reader_wait "$(emu_reader "$1")" empty
 }
 
 # The first of vpcd's ports that no token here has.

@@ -14,3 +14,4 @@ check_PROGRAMS += tests/lib/pcsc_talk
 tests_lib_pcsc_talk_SOURCES = tests/lib/pcsc_talk.c
 tests_lib_pcsc_talk_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS)
 tests_lib_pcsc_talk_LDADD = $(PCSC_LIBS)
+EXTRA_DIST += tests/wire/vpcd.sh
