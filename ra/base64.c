@@ -6,7 +6,6 @@
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 #define NO_DIGIT 64
-#define LINE     64
 
 static uint8_t digit_of(uint8_t c)
 {
@@ -72,7 +71,6 @@ static void put_group(struct builder *out, uint32_t bits, unsigned digits)
 bool base64_encode(struct bytes in, struct builder *out)
 {
 	struct cursor c = cursor_of(in);
-	unsigned column = 0;
 
 	while (c.left > 0) {
 		struct bytes group = cursor_take(&c, c.left < 3 ? c.left : 3);
@@ -80,11 +78,6 @@ bool base64_encode(struct bytes in, struct builder *out)
 		for (size_t i = 0; i < 3; i++)
 			bits = bits << 8 | (i < group.len ? group.data[i] : 0);
 		put_group(out, bits, (unsigned)group.len + 1);
-		column += 4;
-		if (column == LINE || c.left == 0) {
-			builder_u8(out, '\n');
-			column = 0;
-		}
 	}
 	return !out->failed;
 }

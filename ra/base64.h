@@ -5,9 +5,9 @@
 
 #include "common/bytes.h"
 
-/* Room that n characters of base64 need at most when decoded, and n bytes when encoded with line breaks and a NUL. */
+/* Room that n characters of base64 need at most when decoded, and n bytes when encoded. */
 #define BASE64_DECODED_MAX(n) ((n) / 4 * 3 + 3)
-#define BASE64_ENCODED_MAX(n) (((n) + 2) / 3 * 4 + ((n) + 47) / 48 + 1)
+#define BASE64_ENCODED_MAX(n) (((n) + 2) / 3 * 4)
 
 /*
  * Append what the text spells. Spaces, tabs and line breaks are skipped; padding is required and nothing may follow it;
@@ -15,7 +15,7 @@
  */
 bool base64_decode(struct bytes text, struct builder *out);
 
-/* Append base64 in lines of 64 characters, each ended by a line feed. False when there is no room. */
+/* Append base64 in one line, as RFC 4648 3.1 rules and strongSwan needs it. False when there is no room. */
 bool base64_encode(struct bytes in, struct builder *out);
 
 #endif

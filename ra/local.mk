@@ -25,3 +25,6 @@ ukey_ra_SOURCES = ra/main.c ra/cli.c ra/cli_passphrase.c ra/cli.h \
 	ra/cmd_init.c ra/cmd_serve.c ra/cmd_code.c ra/cmd_list.c
 ukey_ra_CFLAGS = $(libukeyra_la_CFLAGS)
 ukey_ra_LDADD = libukeyra.la
+
+# Over the wire, with independent clients; ./check runs it: tests/ra/est.sh PATH-OF-ukey-ra
+EXTRA_DIST += tests/ra/est.sh

@@ -56,3 +56,25 @@ tests_unit_test_emu_vpcd_LDADD = libukeylink.la libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_emu_control_SOURCES = tests/unit/test_emu_control.c
 tests_unit_test_emu_control_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_emu_control_LDADD = libukeyemu.la libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+# ra/
+unit_ra = tests/unit/test_ra_code tests/unit/test_ra_name tests/unit/test_ra_profile tests/unit/test_ra_request \
+	tests/unit/test_ra_enroll
+unit_ra_cflags = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
+unit_ra_libs = libukeyra.la $(CMOCKA_LIBS)
+UNIT_TESTS += $(unit_ra)
+tests_unit_test_ra_code_SOURCES = tests/unit/test_ra_code.c tests/unit/ra_help.h
+tests_unit_test_ra_code_CFLAGS = $(unit_ra_cflags)
+tests_unit_test_ra_code_LDADD = $(unit_ra_libs)
+tests_unit_test_ra_name_SOURCES = tests/unit/test_ra_name.c
+tests_unit_test_ra_name_CFLAGS = $(unit_ra_cflags)
+tests_unit_test_ra_name_LDADD = $(unit_ra_libs)
+tests_unit_test_ra_profile_SOURCES = tests/unit/test_ra_profile.c
+tests_unit_test_ra_profile_CFLAGS = $(unit_ra_cflags)
+tests_unit_test_ra_profile_LDADD = $(unit_ra_libs)
+tests_unit_test_ra_request_SOURCES = tests/unit/test_ra_request.c
+tests_unit_test_ra_request_CFLAGS = $(unit_ra_cflags)
+tests_unit_test_ra_request_LDADD = $(unit_ra_libs)
+tests_unit_test_ra_enroll_SOURCES = tests/unit/test_ra_enroll.c
+tests_unit_test_ra_enroll_CFLAGS = $(unit_ra_cflags)
+tests_unit_test_ra_enroll_LDADD = $(unit_ra_libs)
