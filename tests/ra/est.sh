@@ -3,11 +3,11 @@
 # ukey-ra over the wire: a CA is made, served on a loopback port, and asked by curl and openssl by hand and by
 # strongSwan's pki, an EST client that we did not write. Then everything a bad client can send.
 #
-#	tests/ra/est.sh [path of ukey-ra]
+#	tests/ra/est.sh [PATH OF ukey-ra]	(without: $BUILD/ukey-ra)
 #
 # WRAP="valgrind -q --error-exitcode=99 --leak-check=full" runs the server under it.
 set -u
-ra=$(realpath "${1:-${UKEY_RA:-./ukey-ra}}")
+ra=$(realpath "${1:-${BUILD:-.}/ukey-ra}")
 work=$(mktemp -d "${TMPDIR:-/tmp}/est-test.XXXXXX")
 passed=0 failed=0 skipped=0 server=
 export LC_ALL=C.UTF-8
@@ -33,6 +33,8 @@ same() { # same NAME WANTED GOT
 for tool in curl openssl sqlite3 jq; do
 	command -v $tool >/dev/null || { echo "FAIL $tool is missing"; echo "0 passed, 1 failed"; exit 1; }
 done
+
+[ -x "$ra" ] || { echo "FAIL there is no program $ra"; echo "0 passed, 1 failed"; exit 1; }
 
 # ---- init ----
 
@@ -64,7 +66,11 @@ check "and for 127.0.0.1" openssl verify -x509_strict -CAfile ca.pem -purpose ss
 ${WRAP:-} "$ra" serve --dir ca --listen 127.0.0.1:0 --port-file port --passphrase-file pass >server.out 2>server.log &
 server=$!
 for _ in $(seq 300); do [ -s port ] && grep -q "^listening on" server.out && break; sleep 0.1; done
-grep -q "^listening on https://127.0.0.1:$(cat port)/" server.out && ok "serve says where it listens" || fail "serve does not listen" "$(cat server.log)"
+grep -q "^listening on https://127.0.0.1:$(cat port)/" server.out && ok "serve says where it listens" || {
+	fail "serve does not listen" "$(cat server.log)"
+	echo "$passed passed, $failed failed"
+	exit 1
+}
 base=https://localhost:$(cat port)/.well-known/est
 
 "$ra" serve --dir ca --listen "127.0.0.1:$(cat port)" --passphrase-file pass 2>/dev/null
@@ -315,6 +321,5 @@ same "a damaged profiles file is refused" 3 $?
 grep -q "profiles.json" err && ok "and named" || fail "and not named" "$(cat err)"
 
 [ "$failed" -eq 0 ] || { echo "--- server's log"; tail -20 server.log; }
-[ $skipped -eq 0 ] || echo "$skipped skipped"
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ]
