@@ -1,1 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+
+# The firmware core, losing power.
+FAULT_TESTS += tests/faults/test_powercut
+tests_faults_test_powercut_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_faults_test_powercut_LDADD = $(wire_ldadd)

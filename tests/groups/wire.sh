@@ -7,6 +7,6 @@ wire_plan()
 {
 	plan_programs wire gcc WIRE_TESTS
 	plan_programs wire asan WIRE_TESTS
-	# the emulator in a real pcscd
+	# the core for a Cortex-M, the emulator in a real pcscd
 	plan_scripts wire asan wire
 }

@@ -5,9 +5,17 @@ libwire_la_SOURCES = tests/wire/wire.c tests/wire/wire.h
 libwire_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 wire_ldadd = libwire.la $(ramtoken_ldadd) $(CMOCKA_LIBS)
 
-WIRE_TESTS += tests/wire/test_channels
+WIRE_TESTS += \
+	tests/wire/test_access \
+	tests/wire/test_chaining \
+	tests/wire/test_channels
+tests_wire_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_access_LDADD = $(wire_ldadd)
+tests_wire_test_chaining_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_chaining_LDADD = $(wire_ldadd)
 tests_wire_test_channels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_channels_LDADD = $(wire_ldadd)
+EXTRA_DIST += tests/wire/freestanding.sh
 
 # The emulator in a real pcscd: tests/wire/vpcd.sh.
 check_PROGRAMS += tests/lib/pcsc_talk

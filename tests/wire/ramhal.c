@@ -374,21 +374,51 @@ out:
 	return done;
 }
 
+/* Keys that were used last, parsed: reading a blob takes OpenSSL longer than using it. */
+static struct {
+	uint8_t digest[32];
+	EVP_PKEY *key;
+} parsed[8];
+
+static void free_parsed(void)
+{
+	for (size_t i = 0; i < sizeof(parsed) / sizeof(parsed[0]); i++)
+		EVP_PKEY_free(parsed[i].key);
+}
+
+/* Borrowed. */
+static EVP_PKEY *parse_key(struct bytes blob)
+{
+	const size_t count = sizeof(parsed) / sizeof(parsed[0]);
+	static unsigned turn;
+	uint8_t digest[32];
+	const uint8_t *at = blob.data;
+
+	SHA256(blob.data, blob.len, digest);
+	for (size_t i = 0; i < count; i++)
+		if (parsed[i].key && memcmp(parsed[i].digest, digest, sizeof(digest)) == 0)
+			return parsed[i].key;
+	if (turn == 0)
+		atexit(free_parsed);
+	size_t slot = turn++ % count;
+	EVP_PKEY_free(parsed[slot].key);
+	parsed[slot].key = d2i_AutoPrivateKey(NULL, &at, (long)blob.len);
+	memcpy(parsed[slot].digest, digest, sizeof(digest));
+	return parsed[slot].key;
+}
+
 enum hal_result hal_key_operate(struct hal *hal, uint8_t algorithm, enum hal_operation operation, struct bytes blob,
 	struct bytes input, struct builder *result)
 {
 	const struct kind *k = kind_of(algorithm);
-	const uint8_t *at = blob.data;
-	EVP_PKEY *key = k ? d2i_AutoPrivateKey(NULL, &at, (long)blob.len) : NULL;
-	enum hal_result done = HAL_FAILED;
+	EVP_PKEY *key = k ? parse_key(blob) : NULL;
 
 	(void)hal;
 	if (key && !k->curve)
-		done = rsa(key, input, result);
-	else if (key && operation == HAL_SIGN)
-		done = ecdsa(key, (k->bits + 7) / 8, input, result);
-	else if (key && operation == HAL_DERIVE)
-		done = ecdh(key, input, result);
-	EVP_PKEY_free(key);
-	return done;
+		return rsa(key, input, result);
+	if (key && operation == HAL_SIGN)
+		return ecdsa(key, (k->bits + 7) / 8, input, result);
+	if (key && operation == HAL_DERIVE)
+		return ecdh(key, input, result);
+	return HAL_FAILED;
 }
