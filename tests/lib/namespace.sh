@@ -104,10 +104,12 @@ ns_leave()
 	exit "$status"
 }
 
-# pcscd_start [OPTION...]: pcscd with vpcd's readers; its log is $NS_DIR/pcscd.log.
+# pcscd_start [OPTION...]: pcscd with vpcd's readers; its log is $NS_DIR/pcscd.log. Inside a script that has one running
+# already, that one serves.
 pcscd_start()
 {
 	local program
+	[ ! -S /run/pcscd/pcscd.comm ] || ! ns_port_listens "${ns_ports[0]}" || return 0
 	program=$(PATH=$PATH:/usr/sbin command -v pcscd) || { echo "pcscd is not installed"; exit 77; }
 	compgen -G '/usr/lib/pcsc/drivers/serial/libifdvpcd.so*' >/dev/null ||
 		{ echo "vsmartcard-vpcd is not installed"; exit 77; }
@@ -129,6 +131,7 @@ ns_port_listens()
 
 pcscd_stop()
 {
+	[ -e "$NS_DIR/pcscd.pid" ] || return 0
 	ns_stop_pid "$NS_DIR/pcscd.pid"
 	rm -f /run/pcscd/pcscd.comm
 }
@@ -153,12 +156,12 @@ ns_gone()
 	! kill -0 "$1" 2>/dev/null || [ "$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)" = Z ]
 }
 
-# emu_start NAME [OPTION...]: a token NAME; flash $NS_DIR/NAME.flash unless an option says otherwise, port: the first
-# that no other token here has. Waits until its reader has it, unless --unplugged is among the options or pcscd is not
+# emu_start NAME [OPTION...]: a token NAME; flash $NS_DIR/NAME.flash and the first port that no other token of this
+# script has, unless options say otherwise. Waits until its reader has it, unless --unplugged is among the options or pcscd is not
 # running. Its messages are in $NS_DIR/NAME.log.
 emu_start()
 {
-	local name=$1 program port option flash=(--flash "$NS_DIR/$1.flash") waits=1
+	local name=$1 program port='' option last='' flash=(--flash "$NS_DIR/$1.flash") waits=1
 	shift
 	program=$(ns_program ukey-emu) || return 1
 	for option in "$@"; do
@@ -166,8 +169,10 @@ emu_start()
 		--flash | --flash=*) flash=() ;;
 		--unplugged) waits='' ;;
 		esac
+		[ "$last" != --port ] || port=$option
+		last=$option
 	done
-	port=$(emu_port) || { ns_say "both readers have a token already"; return 1; }
+	[ -n "$port" ] || port=$(emu_port) || { ns_say "both readers have a token already"; return 1; }
 	rm -f "$NS_DIR/$name.ready"
 	mkfifo "$NS_DIR/$name.ready" || return 1
 	"$program" "${flash[@]}" --control "$NS_DIR/$name.ctl" --port "$port" --ready-fd 9 "$@" \
@@ -181,7 +186,7 @@ emu_start()
 		return 1
 	fi
 	rm -f "$NS_DIR/$name.ready"
-	[ -z "$waits" ] || [ ! -e "$NS_DIR/pcscd.pid" ] || emu_seen "$name"
+	[ -z "$waits" ] || [ ! -S /run/pcscd/pcscd.comm ] || emu_seen "$name"
 }
 
 # emu_seen NAME: wait until its reader has it; pcscd looks every 400 ms.

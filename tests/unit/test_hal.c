@@ -133,11 +133,12 @@ static void check_raw_rsa(const struct pair *k, struct bytes input, struct bytes
 	assert_int_equal(BN_bn2binpad(s, back, (int)input.len), (int)input.len);
 	assert_memory_equal(back, input.data, input.len);
 	/* the modulus itself and what lies above are no input */
-	struct pair copy = *k;
 	uint8_t out[HAL_RESULT_MAX];
 	size_t got;
-	uint8_t algorithm = copy.blob[1];
+	uint8_t algorithm = k->blob[1];
 	assert_int_equal(operate(k, algorithm, HAL_SIGN, n, out, &got), HAL_BAD_INPUT);
+	bytes_fill(back, 0xFF, sizeof(back));
+	assert_int_equal(operate(k, algorithm, HAL_SIGN, BYTES(back, n.len), out, &got), HAL_BAD_INPUT);
 	BN_free(bn);
 	BN_free(be);
 	BN_free(s);
