@@ -4,7 +4,17 @@
 noinst_LTLIBRARIES += libukeycore.la
 libukeycore_la_SOURCES = \
 	driver/ukey.h driver/status.def driver/status.c \
-	driver/skeleton.c
+	driver/context.c driver/context.h \
+	driver/token.c driver/token.h \
+	driver/link.c driver/link.h \
+	driver/cache.c \
+	driver/directory.c driver/directory.h \
+	driver/pin.c driver/object.c driver/key.c driver/operate.c \
+	driver/settings.c driver/settings.h \
+	driver/log.c driver/log.h \
+	driver/text.c driver/text.h \
+	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
+	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c
 libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS)
 libukeycore_la_LIBADD = $(PCSC_LIBS)
 

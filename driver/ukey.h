@@ -74,6 +74,8 @@ struct ukey_token; /* reference */
 
 /* Reads the configuration; talks to nobody. 0 commands, no I/O. */
 UKEY_API enum ukey_status ukey_open(struct ukey **out);
+/* After UKEY_CONFIG from ukey_open in this thread: "file:line: what is wrong". */
+UKEY_API const char *ukey_config_problem(void);
 /* Ends waits, logs out, closes. References to tokens stay valid and answer UKEY_TOKEN_REMOVED. */
 UKEY_API void ukey_close(struct ukey *u);
 /*
@@ -190,7 +192,7 @@ UKEY_API enum ukey_status ukey_login(struct ukey_token *t, enum ukey_role role, 
 UKEY_API enum ukey_status ukey_login_again(struct ukey_token *t, const uint8_t *pin, size_t len);
 /* 1 command, or 0 when nobody is logged in. */
 UKEY_API enum ukey_status ukey_logout(struct ukey_token *t);
-/* 1 command. A wrong old PIN costs a try of that PIN. */
+/* 1 command. A wrong old PIN costs a try of that PIN. The token takes the old PIN as a log-in: afterwards `role` is in. */
 UKEY_API enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, const uint8_t *old_pin,
 	size_t old_len, const uint8_t *new_pin, size_t new_len);
 /* Set the user PIN with the SO PIN: unblocks it, or sets the first one. 1 command. */

@@ -9,6 +9,7 @@ FAULT_TESTS =
 FUZZ_TARGETS =
 
 include tests/wire/ramtoken.mk
+include tests/wire/loop.mk
 
 if HAVE_CMOCKA
 include tests/unit/local.mk

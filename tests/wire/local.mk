@@ -23,3 +23,13 @@ tests_lib_pcsc_talk_SOURCES = tests/lib/pcsc_talk.c
 tests_lib_pcsc_talk_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS)
 tests_lib_pcsc_talk_LDADD = $(PCSC_LIBS)
 EXTRA_DIST += tests/wire/vpcd.sh
+
+# libukey on in-process tokens.
+noinst_LTLIBRARIES += libdriverbench.la
+libdriverbench_la_SOURCES = tests/wire/driver_bench.c tests/wire/driver_bench.h
+libdriverbench_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+driver_bench_ldadd = libdriverbench.la $(loop_ldadd) $(CMOCKA_LIBS)
+
+WIRE_TESTS += tests/wire/test_driver_budget
+tests_wire_test_driver_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_budget_LDADD = $(driver_bench_ldadd)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a card application can do, whatever its commands look like: one struct of operations for each application.
+ *
+ * An operation sends its commands through the port and never knows what lies behind it: the bare link, or a secure
+ * channel. It returns UKEY_OK only when the card did what was asked and its whole answer made sense;
+ * UKEY_TOKEN_PROTOCOL when the answer did not. It keeps nothing.
+ */
+#ifndef UKEY_DRIVER_CARD_H
+#define UKEY_DRIVER_CARD_H
+
+#include "common/apdu.h"
+#include "driver/ukey.h"
+
+struct card_port {
+	enum ukey_status (*send)(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw);
+	void *ctx;
+	size_t max_answer; /* most data of one answer */
+	uint16_t sw;       /* out: status word of the last command, 0 when none came */
+};
+
+/* Of the answer to SELECT. `token.reader`, `present` and `role` are not the card's to know. */
+struct card_info {
+	struct ukey_token_info token;
+	size_t max_command, max_answer;
+	bool user_verified, so_verified;
+};
+
+enum card_object {
+	CARD_CERTIFICATE = 0x01,
+	CARD_OTHER_CERTIFICATE = 0x02,
+	CARD_DATA = 0x03,
+	CARD_KEY_ATTRIBUTES = 0x04,
+	CARD_CONTAINER_ATTRIBUTES = 0x06,
+	CARD_LABEL = 0x07,
+};
+
+/* Values of an object to write; a field with data NULL is left out. */
+struct card_body {
+	struct bytes certificate, value, label, id, name, application, oid, certificate_label;
+	int number; /* category or flags; -1: none */
+};
+
+enum card_operation {
+	CARD_SIGN,
+	CARD_DECRYPT,
+	CARD_DERIVE,
+};
+
+struct card_public {
+	struct bytes modulus, exponent, point; /* in the answer buffer that the caller gave */
+};
+
+struct card_ops {
+	const char *name;
+	/* UKEY_FOREIGN_CARD: not this application. */
+	enum ukey_status (*select)(struct card_port *p, struct card_info *info);
+	enum ukey_status (*info)(struct card_port *p, struct card_info *info);
+	/* The PIN bare; *generation of the public data. */
+	enum ukey_status (*verify)(struct card_port *p, enum ukey_role role, struct bytes pin, uint32_t *generation);
+	enum ukey_status (*logout)(struct card_port *p, enum ukey_role role);
+	enum ukey_status (*change_pin)(struct card_port *p, enum ukey_role role, struct bytes old, struct bytes new);
+	enum ukey_status (*unlock_pin)(struct card_port *p, struct bytes so_pin, struct bytes new);
+	enum ukey_status (*set_pin)(struct card_port *p, struct bytes new);
+	enum ukey_status (*initialize)(struct card_port *p, const struct ukey_initialize *how, uint32_t *generation);
+	enum ukey_status (*factory_reset)(struct card_port *p);
+	/* *out is malloc'd, as it came. */
+	enum ukey_status (*read_directory)(struct card_port *p, uint8_t **out, size_t *len);
+	enum ukey_status (*read_certificate)(
+		struct card_port *p, enum card_object kind, uint8_t number, uint8_t **out, size_t *len);
+	enum ukey_status (*read_data)(struct card_port *p, uint8_t number, struct ukey_data *out);
+	enum ukey_status (*write)(struct card_port *p, enum card_object kind, uint8_t number,
+		const struct card_body *body, uint32_t *generation);
+	enum ukey_status (*erase)(struct card_port *p, enum card_object kind, uint8_t number, uint32_t *generation);
+	/* how->ref is set; container_name NULL when the container is there. */
+	enum ukey_status (*generate)(struct card_port *p, const struct ukey_generate *how, struct builder *answer,
+		struct card_public *out, uint32_t *generation);
+	enum ukey_status (*delete_key)(struct card_port *p, bool container, uint8_t number, uint32_t *generation);
+	/* Exactly `len` bytes of result. */
+	enum ukey_status (*operate)(struct card_port *p, enum card_operation operation, enum ukey_algorithm algorithm,
+		ukey_key_ref ref, struct bytes input, uint8_t *result, size_t len);
+	/* At least one byte of *len wanted; *len: how many came. */
+	enum ukey_status (*random)(struct card_port *p, uint8_t *out, size_t *len);
+};
+
+extern const struct card_ops card_ukey;
+
+/* ---- between the files of card/ ---- */
+
+/* What was asked of the card, for the meaning of its status word. */
+enum card_command {
+	CARD_CMD_SELECT,
+	CARD_CMD_READ,
+	CARD_CMD_WRITE,
+	CARD_CMD_ERASE,
+	CARD_CMD_VERIFY_USER,
+	CARD_CMD_VERIFY_SO,
+	CARD_CMD_LOGOUT,
+	CARD_CMD_CHANGE_USER,
+	CARD_CMD_CHANGE_SO,
+	CARD_CMD_UNLOCK,
+	CARD_CMD_SET_PIN,
+	CARD_CMD_INITIALIZE,
+	CARD_CMD_FACTORY_RESET,
+	CARD_CMD_GENERATE,
+	CARD_CMD_DELETE,
+	CARD_CMD_SIGN,
+	CARD_CMD_DECRYPT,
+	CARD_CMD_DERIVE,
+	CARD_CMD_RANDOM,
+	CARD_COMMANDS,
+};
+
+/* The one place where a status word gets its meaning (card/sw.c). */
+enum ukey_status card_status(enum card_command command, uint16_t sw);
+/* Tries left that a status word tells, or -1. */
+int card_tries(uint16_t sw);
+
+/* Token information, doc/token-protocol.md 2.1 (card/info.c). */
+bool card_is_ours(struct bytes answer);
+bool card_info_parse(struct bytes answer, struct card_info *out);
+
+#endif

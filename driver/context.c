@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Readers and tokens of this process: what came, what went, and waiting for it.
+ *
+ * A refresh compares the transport's list with the last one. Only a reader whose `events` differ, or whose answer was
+ * not final (busy, or its token got lost since), is asked again, with one SELECT.
+ */
+#include "driver/context.h"
+
+#include "driver/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+struct ukey *context_ref(struct ukey *u)
+{
+	atomic_fetch_add_explicit(&u->references, 1, memory_order_relaxed);
+	return u;
+}
+
+void context_unref(struct ukey *u)
+{
+	if (atomic_fetch_sub_explicit(&u->references, 1, memory_order_acq_rel) != 1)
+		return;
+	pthread_cond_destroy(&u->changed);
+	pthread_mutex_destroy(&u->lock);
+	free(u);
+}
+
+static enum ukey_status context_new(struct ukey **out)
+{
+	struct ukey *u = calloc(1, sizeof *u);
+
+	if (!u)
+		return UKEY_MEMORY;
+	if (pthread_mutex_init(&u->lock, NULL) != 0) {
+		free(u);
+		return UKEY_MEMORY;
+	}
+	if (pthread_cond_init(&u->changed, NULL) != 0) {
+		pthread_mutex_destroy(&u->lock);
+		free(u);
+		return UKEY_MEMORY;
+	}
+	atomic_init(&u->references, 1);
+	atomic_init(&u->forked, false);
+	*out = u;
+	return UKEY_OK;
+}
+
+enum ukey_status ukey_open(struct ukey **out)
+{
+	struct ukey *u = NULL;
+	void *arg;
+	enum ukey_status status = context_new(&u);
+
+	if (status != UKEY_OK)
+		return status;
+	status = settings_load(&u->settings);
+	if (status == UKEY_OK) {
+		log_open(u->settings.debug);
+		u->ops = transport_chosen(&arg);
+		status = u->ops->create(arg, &u->transport);
+	}
+	if (status == UKEY_OK)
+		*out = u;
+	else
+		context_unref(u);
+	return status;
+}
+
+void ukey_close(struct ukey *u)
+{
+	if (!u || atomic_load(&u->forked))
+		return;
+	ukey_wait_cancel(u);
+	pthread_mutex_lock(&u->lock);
+	while (u->waits > 0 || u->refreshing)
+		pthread_cond_wait(&u->changed, &u->lock);
+	pthread_mutex_unlock(&u->lock);
+	for (size_t i = 0; i < u->token_count; i++) {
+		token_seize(u->tokens[i]);
+		token_release(u->tokens[i], true);
+		token_end(u->tokens[i]);
+		ukey_token_unref(u->tokens[i]);
+	}
+	free(u->tokens);
+	free(u->readers);
+	u->ops->destroy(u->transport);
+	context_unref(u);
+}
+
+void ukey_forked(struct ukey *u)
+{
+	if (!u || atomic_exchange(&u->forked, true))
+		return;
+	u->ops->forked(u->transport);
+}
+
+void context_lost(struct ukey *u)
+{
+	pthread_mutex_lock(&u->lock);
+	u->refreshed = false;
+	pthread_mutex_unlock(&u->lock);
+}
+
+/* ---- refresh ----------------------------------------------------------------------------------------------------- */
+
+static struct reader *reader_named(struct reader *readers, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(readers[i].seen.name, name) == 0)
+			return &readers[i];
+	return NULL;
+}
+
+static struct ukey_token *token_with(struct ukey *u, const char *serial)
+{
+	for (size_t i = 0; i < u->token_count; i++)
+		if (strcmp(u->tokens[i]->serial, serial) == 0)
+			return u->tokens[i];
+	return NULL;
+}
+
+static bool token_present(struct ukey_token *t)
+{
+	struct ukey_token_info info;
+
+	ukey_token_info(t, &info);
+	return info.present;
+}
+
+/* A token never seen before takes its place in the list. */
+static enum ukey_status add_token(
+	struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out)
+{
+	struct ukey_token **more = malloc((u->token_count + 1) * sizeof *more), **old = NULL;
+	enum ukey_status status = more ? token_new(u, info, reader, out) : UKEY_MEMORY;
+
+	if (status == UKEY_OK) {
+		if (u->token_count > 0)
+			memcpy(more, u->tokens, u->token_count * sizeof *more);
+		more[u->token_count] = *out;
+		pthread_mutex_lock(&u->lock);
+		old = u->tokens;
+		u->tokens = more;
+		u->token_count++;
+		pthread_mutex_unlock(&u->lock);
+		more = NULL;
+	}
+	free(old);
+	free(more);
+	return status;
+}
+
+static enum ukey_status send_link(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw)
+{
+	return link_send(ctx, command, answer, sw);
+}
+
+/* Who are you? One command; a second one only when a reset by another program came in between. */
+static enum ukey_status ask(struct link *l, struct card_info *info)
+{
+	struct card_port port = {.send = send_link, .ctx = l};
+	enum ukey_status status = card_ukey.select(&port, info);
+
+	if (status == UKEY_TOKEN_RESET) {
+		status = link_reopen(l);
+		if (status == UKEY_OK)
+			status = card_ukey.select(&port, info);
+	}
+	return status;
+}
+
+/* The reader's card answered as ours. Takes the link over. */
+static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, const struct card_info *info)
+{
+	struct ukey_token *t = token_with(u, info->token.serial);
+	enum ukey_status status = UKEY_OK;
+
+	if (!t)
+		status = add_token(u, info, r->seen.name, &t);
+	/* One token cannot be in two readers: the first stays. */
+	bool twice = status == UKEY_OK && t->seen == u->refreshes;
+	if (status != UKEY_OK || twice) {
+		link_close(l, false);
+	} else {
+		t->seen = u->refreshes;
+		token_adopt(t, l, info);
+	}
+	if (status == UKEY_OK) {
+		r->token = t;
+		r->state = UKEY_READER_TOKEN;
+	}
+	return status;
+}
+
+/* UKEY_OK unless memory or the service is gone; the rest is the reader's state. */
+static enum ukey_status look(struct ukey *u, struct reader *r)
+{
+	struct link *l = NULL;
+	struct card_info info;
+	enum ukey_status status = link_open(u->ops, u->transport, r->seen.name, u->settings.no_extended, &l);
+
+	if (status == UKEY_OK)
+		status = ask(l, &info);
+	r->looked = true;
+	switch (status) {
+	case UKEY_OK:
+		return found(u, r, l, &info);
+	case UKEY_MEMORY:
+	case UKEY_NO_SERVICE:
+	case UKEY_NO_PERMISSION:
+		break;
+	case UKEY_TOKEN_BUSY:
+		r->state = UKEY_READER_BUSY;
+		r->looked = false;
+		status = UKEY_OK;
+		break;
+	case UKEY_TOKEN_REMOVED:
+	case UKEY_TOKEN_RESET:
+		r->state = UKEY_READER_EMPTY;
+		r->looked = false;
+		status = UKEY_OK;
+		break;
+	case UKEY_COMMUNICATION:
+		r->state = UKEY_READER_MUTE;
+		status = UKEY_OK;
+		break;
+	default:
+		/* Not ours, or not in a way that we understand: left alone until it is taken out. */
+		log_text("%s: not ours (%s)", r->seen.name, ukey_status_name(status));
+		r->state = UKEY_READER_FOREIGN;
+		status = UKEY_OK;
+		break;
+	}
+	link_close(l, false);
+	return status;
+}
+
+/* What was known of it still holds. */
+static bool carry_over(struct ukey *u, struct reader *now, bool valid)
+{
+	const struct reader *before = valid ? reader_named(u->readers, u->reader_count, now->seen.name) : NULL;
+
+	now->ignored = settings_ignores(&u->settings, now->seen.name);
+	now->state = now->seen.mute ? UKEY_READER_MUTE : UKEY_READER_EMPTY;
+	now->looked = now->ignored || !now->seen.present || now->seen.mute;
+	if (now->looked)
+		return true;
+	if (!before || !before->looked || !before->seen.present || before->seen.events != now->seen.events)
+		return false;
+	if (before->token && !token_present(before->token))
+		return false;
+	now->state = before->state;
+	now->token = before->token;
+	now->looked = true;
+	if (now->token)
+		now->token->seen = u->refreshes;
+	return true;
+}
+
+static enum ukey_status look_at_all(struct ukey *u, struct reader *readers, size_t count, bool valid)
+{
+	enum ukey_status status = UKEY_OK;
+
+	for (size_t i = 0; i < count; i++)
+		carry_over(u, &readers[i], valid);
+	for (size_t i = 0; i < count && status == UKEY_OK; i++)
+		if (!readers[i].looked)
+			status = look(u, &readers[i]);
+	return status;
+}
+
+/* Tokens that no reader has any more. */
+static void drop_missing(struct ukey *u)
+{
+	for (size_t i = 0; i < u->token_count; i++)
+		if (u->tokens[i]->seen != u->refreshes)
+			token_gone(u->tokens[i]);
+}
+
+static void publish(struct ukey *u, struct reader *readers, size_t count, enum ukey_status outcome, bool complete)
+{
+	pthread_mutex_lock(&u->lock);
+	free(u->readers);
+	u->readers = readers;
+	u->reader_count = count;
+	u->outcome = outcome;
+	u->refreshed = complete;
+	for (size_t i = 0; i < u->token_count; i++)
+		u->tokens[i]->listed = u->tokens[i]->seen == u->refreshes;
+	pthread_mutex_unlock(&u->lock);
+}
+
+static enum ukey_status list_readers(struct ukey *u, struct reader **out, size_t *count)
+{
+	struct transport_reader *list = NULL;
+	enum ukey_status status = u->ops->enumerate(u->transport, &list, count);
+
+	if (status != UKEY_OK)
+		return status;
+	*out = calloc(*count ? *count : 1, sizeof **out);
+	for (size_t i = 0; *out && i < *count; i++)
+		(*out)[i].seen = list[i];
+	free(list);
+	return *out ? UKEY_OK : UKEY_MEMORY;
+}
+
+static enum ukey_status refresh(struct ukey *u, bool valid)
+{
+	struct reader *readers = NULL;
+	size_t count = 0;
+	enum ukey_status status = list_readers(u, &readers, &count);
+
+	if (status == UKEY_MEMORY)
+		return status;
+	u->refreshes++;
+	if (status == UKEY_OK)
+		status = look_at_all(u, readers, count, valid);
+	if (status == UKEY_MEMORY) {
+		/* Half a look is none: everything is asked again, and nothing that was known is forgotten. */
+		free(readers);
+		context_lost(u);
+		return status;
+	}
+	if (status != UKEY_OK) {
+		free(readers);
+		readers = NULL;
+		count = 0;
+		u->refreshes++; /* whatever was just seen is out of reach */
+	}
+	drop_missing(u);
+	publish(u, readers, count, status, true);
+	return status;
+}
+
+enum ukey_status ukey_refresh(struct ukey *u)
+{
+	pthread_mutex_lock(&u->lock);
+	while (u->refreshing)
+		pthread_cond_wait(&u->changed, &u->lock);
+	u->refreshing = true;
+	const bool valid = u->refreshed;
+	pthread_mutex_unlock(&u->lock);
+	enum ukey_status status = refresh(u, valid);
+	pthread_mutex_lock(&u->lock);
+	u->refreshing = false;
+	pthread_cond_broadcast(&u->changed);
+	pthread_mutex_unlock(&u->lock);
+	return status;
+}
+
+/* ---- what the last refresh saw ----------------------------------------------------------------------------------- */
+
+enum ukey_status ukey_tokens(struct ukey *u, struct ukey_token ***list, size_t *count)
+{
+	struct ukey_token **found_ones;
+	size_t n = 0;
+
+	pthread_mutex_lock(&u->lock);
+	found_ones = malloc((u->token_count ? u->token_count : 1) * sizeof *found_ones);
+	for (size_t i = 0; found_ones && i < u->token_count; i++)
+		if (u->tokens[i]->listed)
+			found_ones[n++] = ukey_token_ref(u->tokens[i]);
+	pthread_mutex_unlock(&u->lock);
+	if (!found_ones)
+		return UKEY_MEMORY;
+	*list = found_ones;
+	*count = n;
+	return UKEY_OK;
+}
+
+void ukey_tokens_free(struct ukey_token **list, size_t count)
+{
+	for (size_t i = 0; list && i < count; i++)
+		ukey_token_unref(list[i]);
+	free(list);
+}
+
+enum ukey_status ukey_readers(struct ukey *u, struct ukey_reader_info **list, size_t *count)
+{
+	struct ukey_reader_info *infos;
+	size_t n = 0;
+
+	pthread_mutex_lock(&u->lock);
+	infos = calloc(u->reader_count ? u->reader_count : 1, sizeof *infos);
+	for (size_t i = 0; infos && i < u->reader_count; i++) {
+		const struct reader *r = &u->readers[i];
+		if (r->ignored)
+			continue;
+		memcpy(infos[n].name, r->seen.name, sizeof infos[n].name);
+		infos[n].state = r->state;
+		if (r->token)
+			memcpy(infos[n].serial, r->token->serial, sizeof infos[n].serial);
+		n++;
+	}
+	pthread_mutex_unlock(&u->lock);
+	if (!infos)
+		return UKEY_MEMORY;
+	*list = infos;
+	*count = n;
+	return UKEY_OK;
+}
+
+/* ---- wait -------------------------------------------------------------------------------------------------------- */
+
+/* A copy of what the last refresh saw; *known is false when it says nothing any more. */
+static enum ukey_status copy_known(
+	struct ukey *u, struct transport_reader **out, size_t *count, enum ukey_status *outcome, bool *known)
+{
+	struct transport_reader *list = NULL;
+
+	pthread_mutex_lock(&u->lock);
+	*known = u->refreshed;
+	*outcome = u->outcome;
+	*count = u->reader_count;
+	list = malloc((u->reader_count ? u->reader_count : 1) * sizeof *list);
+	for (size_t i = 0; list && i < u->reader_count; i++) {
+		list[i] = u->readers[i].seen;
+		/* A busy reader is worth another look as soon as nobody holds it for itself. */
+		list[i].exclusive = u->readers[i].state == UKEY_READER_BUSY;
+	}
+	if (list)
+		u->waits++;
+	pthread_mutex_unlock(&u->lock);
+	*out = list;
+	return list ? UKEY_OK : UKEY_MEMORY;
+}
+
+enum ukey_status ukey_wait(struct ukey *u, int milliseconds)
+{
+	struct transport_reader *known;
+	enum ukey_status outcome, status;
+	size_t count;
+	bool valid;
+
+	status = copy_known(u, &known, &count, &outcome, &valid);
+	if (status != UKEY_OK)
+		return status;
+	if (valid)
+		status = u->ops->wait(u->transport, outcome, known, count, milliseconds);
+	free(known);
+	pthread_mutex_lock(&u->lock);
+	u->waits--;
+	pthread_cond_broadcast(&u->changed);
+	pthread_mutex_unlock(&u->lock);
+	return status;
+}
+
+void ukey_wait_cancel(struct ukey *u)
+{
+	u->ops->cancel(u->transport);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directory (doc/token-protocol.md 2.2), parsed strictly into one immutable counted snapshot. */
+#ifndef UKEY_DRIVER_DIRECTORY_H
+#define UKEY_DRIVER_DIRECTORY_H
+
+#include "common/bytes.h"
+#include "common/crypto.h"
+#include "driver/ukey.h"
+
+/* UKEY_TOKEN_PROTOCOL for anything that the protocol does not allow. `raw` is copied. */
+enum ukey_status directory_parse(struct bytes raw, uint32_t generation, const struct ukey_directory **out);
+const struct ukey_directory *directory_ref(const struct ukey_directory *d);
+/* SHA-256 of the octets it was parsed from. */
+const uint8_t *directory_digest(const struct ukey_directory *d);
+const struct ukey_container *directory_container(const struct ukey_directory *d, uint8_t number);
+const struct ukey_other_certificate *directory_certificate(const struct ukey_directory *d, uint8_t number);
+const struct ukey_data_entry *directory_data(const struct ukey_directory *d, uint8_t number);
+
+/* What an algorithm is. NULL when there is no such algorithm. */
+struct algorithm {
+	enum ukey_algorithm algorithm;
+	uint16_t bit; /* doc/token-protocol.md 2.1, tag 8D */
+	enum crypto_key_type type;
+	size_t size;   /* bytes of the modulus, or of the field */
+	size_t result; /* bytes of the largest result */
+	unsigned usage;
+};
+const struct algorithm *algorithm_of(enum ukey_algorithm a);
+
+/* The public key has the algorithm's shape. */
+bool algorithm_fits(const struct algorithm *a, const struct crypto_pubkey *key);
+struct crypto_pubkey key_public(const struct ukey_key *k);
+
+#endif

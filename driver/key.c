@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making, naming and deleting keys. */
+#include "driver/directory.h"
+#include "driver/text.h"
+#include "driver/token.h"
+
+#include <stdlib.h>
+
+#define REF_COUNT (2 * 32)
+/* Tags, a modulus of 4096 bits, exponent, generation. */
+#define GENERATED_MAX 768
+
+enum ukey_status ukey_key_spki(const struct ukey_key *k, uint8_t **der, size_t *len)
+{
+	const struct crypto_pubkey key = key_public(k);
+	uint8_t *memory = malloc(CRYPTO_SPKI_MAX);
+	struct builder b = builder_of(memory, CRYPTO_SPKI_MAX);
+
+	if (!memory)
+		return UKEY_MEMORY;
+	if (!crypto_pubkey_to_spki(&key, &b)) {
+		free(memory);
+		return UKEY_ARGUMENT;
+	}
+	*der = memory;
+	*len = b.len;
+	return UKEY_OK;
+}
+
+static bool name_valid(const char *name)
+{
+	struct bytes text = text_bytes(name);
+	return text.len <= UKEY_LABEL_MAX && text_valid(text);
+}
+
+/* ---- generate ---------------------------------------------------------------------------------------------------- */
+
+static enum ukey_status check_generate(struct ukey_token *t, const struct ukey_generate *how)
+{
+	const struct algorithm *a = algorithm_of(how->algorithm);
+
+	if (how->ref < -1 || how->ref >= REF_COUNT || (how->pair != UKEY_SIGNATURE && how->pair != UKEY_EXCHANGE) ||
+		how->id_len > UKEY_ID_MAX || (!how->id && how->id_len > 0) || !name_valid(how->label) ||
+		!name_valid(how->container_name))
+		return UKEY_ARGUMENT;
+	if (!a || !ukey_token_supports(t, how->algorithm))
+		return UKEY_ALGORITHM;
+	return how->usage & ~a->usage ? UKEY_KEY_USAGE : UKEY_OK;
+}
+
+/* Which place, and whether its container is new; the directory tells. */
+static enum ukey_status choose_place(struct ukey_token *t, struct ukey_generate *how)
+{
+	const struct ukey_directory *d;
+	struct ukey_token_info info;
+	enum ukey_status status = token_directory(t, &d);
+	unsigned number = 0;
+
+	if (status != UKEY_OK)
+		return status;
+	ukey_token_info(t, &info);
+	if (how->ref >= 0)
+		number = (unsigned)how->ref / 2;
+	else
+		while (number < info.max_containers && directory_container(d, (uint8_t)number))
+			number++;
+	const struct ukey_container *c = directory_container(d, (uint8_t)number);
+	if (how->ref < 0)
+		how->ref = UKEY_KEY_REF(number, how->pair);
+	if (c)
+		how->container_name = NULL;
+	if (number >= info.max_containers)
+		status = UKEY_TOKEN_FULL;
+	else if (c && c->pair[how->ref % 2])
+		status = UKEY_EXISTS;
+	ukey_directory_unref(d);
+	return status;
+}
+
+static enum ukey_status generate(struct ukey_token *t, struct ukey_generate *how)
+{
+	const struct algorithm *a = algorithm_of(how->algorithm);
+	uint8_t buffer[GENERATED_MAX];
+	struct builder answer = builder_of(buffer, sizeof buffer);
+	struct card_public made = {BYTES_NONE, BYTES_NONE, BYTES_NONE};
+	uint32_t generation;
+	enum ukey_status status;
+
+	if (how->usage == 0)
+		how->usage = how->ref % 2 == UKEY_SIGNATURE ? UKEY_USE_SIGN : a->usage;
+	status = t->card->generate(&t->port, how, &answer, &made, &generation);
+	if (status != UKEY_OK) {
+		/* There may be a key now that we know nothing of. */
+		token_stale(t);
+		return status;
+	}
+	token_generation(t, generation, true);
+	const struct crypto_pubkey key = {
+		.type = a->type, .modulus = made.modulus, .exponent = made.exponent, .point = made.point};
+	return algorithm_fits(a, &key) ? UKEY_OK : UKEY_TOKEN_PROTOCOL;
+}
+
+enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate *how, ukey_key_ref *ref)
+{
+	struct ukey_generate exact = *how;
+	enum ukey_status status = check_generate(t, how);
+
+	if (status != UKEY_OK)
+		return status;
+	status = token_begin(t);
+	if (status != UKEY_OK)
+		return status;
+	status = token_require(t, UKEY_USER);
+	if (status == UKEY_OK)
+		status = choose_place(t, &exact);
+	if (status == UKEY_OK)
+		status = generate(t, &exact);
+	if (status == UKEY_OK && ref)
+		*ref = (ukey_key_ref)exact.ref;
+	return token_finish(t, status);
+}
+
+/* ---- delete ------------------------------------------------------------------------------------------------------ */
+
+static enum ukey_status delete_key(struct ukey_token *t, bool container, uint8_t number)
+{
+	uint32_t generation;
+	enum ukey_status status = token_begin(t);
+
+	if (status != UKEY_OK)
+		return status;
+	status = token_require(t, UKEY_USER);
+	if (status == UKEY_OK)
+		status = t->card->delete_key(&t->port, container, number, &generation);
+	if (status == UKEY_OK)
+		token_generation(t, generation, true);
+	else if (status == UKEY_NOT_FOUND)
+		token_stale(t);
+	return token_finish(t, status);
+}
+
+enum ukey_status ukey_delete_key(struct ukey_token *t, ukey_key_ref ref)
+{
+	return ref < REF_COUNT ? delete_key(t, false, ref) : UKEY_ARGUMENT;
+}
+
+enum ukey_status ukey_delete_container(struct ukey_token *t, uint8_t number)
+{
+	return number < REF_COUNT / 2 ? delete_key(t, true, number) : UKEY_ARGUMENT;
+}
+
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
+
+static enum ukey_status write_attributes(
+	struct ukey_token *t, enum card_object kind, uint8_t number, const struct card_body *body)
+{
+	uint32_t generation;
+	enum ukey_status status = token_begin(t);
+
+	if (status != UKEY_OK)
+		return status;
+	status = token_require(t, UKEY_USER);
+	if (status == UKEY_OK)
+		status = t->card->write(&t->port, kind, number, body, &generation);
+	if (status == UKEY_OK)
+		token_generation(t, generation, true);
+	return token_finish(t, status);
+}
+
+enum ukey_status ukey_set_key_attributes(struct ukey_token *t, ukey_key_ref ref, const uint8_t *id, size_t id_len,
+	const char *label, const char *certificate_label)
+{
+	const struct card_body body = {.id = id ? BYTES(id, id_len) : BYTES_NONE,
+		.label = text_bytes(label),
+		.certificate_label = text_bytes(certificate_label),
+		.number = -1};
+
+	if (ref >= REF_COUNT || (id && id_len > UKEY_ID_MAX) || !name_valid(label) || !name_valid(certificate_label) ||
+		(!id && !label && !certificate_label))
+		return UKEY_ARGUMENT;
+	return write_attributes(t, CARD_KEY_ATTRIBUTES, ref, &body);
+}
+
+enum ukey_status ukey_set_container_name(struct ukey_token *t, uint8_t container, const char *name)
+{
+	const struct card_body body = {.name = text_bytes(name), .number = -1};
+
+	if (container >= REF_COUNT / 2 || !name || !name_valid(name))
+		return UKEY_ARGUMENT;
+	return write_attributes(t, CARD_CONTAINER_ATTRIBUTES, container, &body);
+}

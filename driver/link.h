@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A link to one card: whole commands go in, whole answers come out, whatever lengths the reader can carry. It recovers
+ * from nothing; token.c does. One thread at a time.
+ */
+#ifndef UKEY_DRIVER_LINK_H
+#define UKEY_DRIVER_LINK_H
+
+#include "common/exchange.h"
+#include "driver/transport/transport.h"
+
+struct link;
+
+/* As transport_ops.open. */
+enum ukey_status link_open(
+	const struct transport_ops *ops, struct transport *t, const char *reader, bool no_extended, struct link **out);
+enum ukey_status link_reopen(struct link *l);
+/* NULL is allowed. */
+void link_close(struct link *l, bool reset);
+/* In the child of a fork. */
+void link_forget(struct link *l);
+
+const char *link_reader(const struct link *l);
+/* APDUs sent since the last call of this. */
+uint64_t link_take_count(struct link *l);
+/* What the token information says of lengths; 0: unknown. */
+void link_set_limits(struct link *l, size_t max_command, size_t max_answer);
+
+/*
+ * The card's answer (UKEY_OK: *sw is set and the data stands in `answer`), or what transport_ops.transceive says, or
+ * UKEY_TOKEN_PROTOCOL for an answer that cannot be one.
+ */
+enum ukey_status link_send(struct link *l, const struct apdu *command, struct builder *answer, uint16_t *sw);
+
+#endif

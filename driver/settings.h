@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration: SYSCONFDIR/openukey/openukey.conf, then the user's openukey/openukey.conf in $XDG_CONFIG_HOME (or
+ * ~/.config), later lines winning. Lines are "key = value"; empty lines and lines that begin with # or ; are comments.
+ * An unknown key is an error, so that a misspelt one is not lost.
+ *
+ *	debug = stderr | /path/to/log | off	the log of commands (OPENUKEY_DEBUG in the environment wins)
+ *	ignore-reader = TEXT			leave readers alone whose name contains TEXT; may be repeated
+ *	extended-apdu = auto | no		no: never use extended lengths (a reader that lies about them)
+ */
+#ifndef UKEY_DRIVER_SETTINGS_H
+#define UKEY_DRIVER_SETTINGS_H
+
+#include "driver/ukey.h"
+
+#define SETTINGS_IGNORED_MAX 16
+
+struct settings {
+	char debug[256];
+	char ignored[SETTINGS_IGNORED_MAX][128];
+	size_t ignored_count;
+	bool no_extended;
+};
+
+/* Both files and the environment. UKEY_CONFIG: settings_problem() says where. */
+enum ukey_status settings_load(struct settings *s);
+/* One file, over what is there; a file that does not exist changes nothing. */
+enum ukey_status settings_read(struct settings *s, const char *path);
+bool settings_ignores(const struct settings *s, const char *reader);
+
+#endif

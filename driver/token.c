@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver/token.h"
+
+#include "driver/context.h"
+#include "driver/directory.h"
+#include "driver/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static enum ukey_status send_recovering(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw);
+
+enum ukey_status token_new(struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out)
+{
+	struct ukey_token *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return UKEY_MEMORY;
+	if (pthread_mutex_init(&t->lock, NULL) != 0) {
+		free(t);
+		return UKEY_MEMORY;
+	}
+	if (pthread_cond_init(&t->changed, NULL) != 0) {
+		pthread_mutex_destroy(&t->lock);
+		free(t);
+		return UKEY_MEMORY;
+	}
+	t->ukey = context_ref(u);
+	t->card = &card_ukey;
+	t->port = (struct card_port){.send = send_recovering, .ctx = t};
+	atomic_init(&t->references, 1);
+	strcpy(t->serial, info->token.serial);
+	t->info = info->token;
+	strncpy(t->info.reader, reader, sizeof t->info.reader - 1);
+	*out = t;
+	return UKEY_OK;
+}
+
+static void token_free(struct ukey_token *t)
+{
+	struct ukey *u = t->ukey;
+
+	/* After a fork the links are the parent's: their memory goes, and nothing is sent. */
+	if (atomic_load(&u->forked)) {
+		link_forget(t->link);
+		link_forget(t->incoming);
+	} else {
+		link_close(t->link, false);
+		link_close(t->incoming, false);
+	}
+	ukey_directory_unref(t->directory);
+	token_forget_certificates(t);
+	pthread_cond_destroy(&t->changed);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+	context_unref(u);
+}
+
+struct ukey_token *ukey_token_ref(struct ukey_token *t)
+{
+	atomic_fetch_add_explicit(&t->references, 1, memory_order_relaxed);
+	return t;
+}
+
+void ukey_token_unref(struct ukey_token *t)
+{
+	if (t && atomic_fetch_sub_explicit(&t->references, 1, memory_order_acq_rel) == 1)
+		token_free(t);
+}
+
+/* ---- what is known ----------------------------------------------------------------------------------------------- */
+
+static void set_info_locked(struct ukey_token *t, const struct card_info *info)
+{
+	char reader[sizeof t->info.reader];
+	const bool present = t->info.present;
+	const enum ukey_role role = t->info.role;
+
+	memcpy(reader, t->info.reader, sizeof reader);
+	t->info = info->token;
+	memcpy(t->info.reader, reader, sizeof reader);
+	t->info.present = present;
+	/* A role is ours only when we logged in and the card still says so. */
+	t->info.role = (role == UKEY_USER && info->user_verified) || (role == UKEY_SO && info->so_verified)
+			       ? role
+			       : UKEY_NOBODY;
+	t->max_command = info->max_command;
+	t->max_answer = info->max_answer;
+	t->stale = !t->directory || memcmp(directory_digest(t->directory), t->info.digest, 32) != 0;
+}
+
+void token_set_info(struct ukey_token *t, const struct card_info *info)
+{
+	pthread_mutex_lock(&t->lock);
+	set_info_locked(t, info);
+	pthread_mutex_unlock(&t->lock);
+	if (t->link)
+		link_set_limits(t->link, info->max_command, info->max_answer);
+	t->port.max_answer = info->max_answer;
+}
+
+void token_set_role(struct ukey_token *t, enum ukey_role role)
+{
+	pthread_mutex_lock(&t->lock);
+	t->info.role = role;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void token_generation(struct ukey_token *t, uint32_t generation, bool ours)
+{
+	pthread_mutex_lock(&t->lock);
+	/* After a write of ours the directory is another one even when nobody else wrote. */
+	if (ours || generation != t->info.generation)
+		t->stale = true;
+	t->info.generation = generation;
+	pthread_mutex_unlock(&t->lock);
+}
+
+enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s)
+{
+	/* 6982 though we are logged in: the log-in ended behind our back (another program logged out). */
+	if (s == UKEY_NOT_LOGGED_IN && t->port.sw == SW_SECURITY_STATUS)
+		token_set_role(t, UKEY_NOBODY);
+	return s;
+}
+
+enum ukey_status token_require(struct ukey_token *t, enum ukey_role role)
+{
+	pthread_mutex_lock(&t->lock);
+	bool in = t->info.role == role;
+	pthread_mutex_unlock(&t->lock);
+	return in ? UKEY_OK : UKEY_NOT_LOGGED_IN;
+}
+
+enum ukey_status token_require_any(struct ukey_token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	bool in = t->info.role != UKEY_NOBODY;
+	pthread_mutex_unlock(&t->lock);
+	return in ? UKEY_OK : UKEY_NOT_LOGGED_IN;
+}
+
+void ukey_token_info(struct ukey_token *t, struct ukey_token_info *out)
+{
+	pthread_mutex_lock(&t->lock);
+	*out = t->info;
+	pthread_mutex_unlock(&t->lock);
+}
+
+uint64_t ukey_token_commands(struct ukey_token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	uint64_t n = t->commands;
+	pthread_mutex_unlock(&t->lock);
+	return n;
+}
+
+bool ukey_token_supports(struct ukey_token *t, enum ukey_algorithm a)
+{
+	const struct algorithm *alg = algorithm_of(a);
+
+	pthread_mutex_lock(&t->lock);
+	bool can = alg && (t->info.algorithms & alg->bit);
+	pthread_mutex_unlock(&t->lock);
+	return can;
+}
+
+/* ---- links ------------------------------------------------------------------------------------------------------- */
+
+static void count_commands(struct ukey_token *t, struct link *l)
+{
+	uint64_t n = link_take_count(l);
+
+	pthread_mutex_lock(&t->lock);
+	t->commands += n;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* The bare link: for SELECT, and for what must not recover. */
+static enum ukey_status send_bare(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw)
+{
+	struct ukey_token *t = ctx;
+	enum ukey_status status = link_send(t->link, command, answer, sw);
+
+	count_commands(t, t->link);
+	return status;
+}
+
+static void drop_link(struct ukey_token *t, bool reset)
+{
+	link_close(t->link, reset || t->uncertain);
+	t->link = NULL;
+	t->uncertain = false;
+}
+
+/* The owner found it gone. A link that came in meanwhile means that it is back already. */
+static void lost(struct ukey_token *t)
+{
+	drop_link(t, false);
+	pthread_mutex_lock(&t->lock);
+	if (!t->incoming)
+		t->info.present = false;
+	t->info.role = UKEY_NOBODY;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void token_gone(struct ukey_token *t)
+{
+	struct link *incoming;
+
+	pthread_mutex_lock(&t->lock);
+	incoming = t->incoming;
+	t->incoming = NULL;
+	t->info.present = false;
+	t->info.role = UKEY_NOBODY;
+	/* Nobody works with it: its link is of no more use, and costs a connection. */
+	bool own = !t->busy;
+	if (own)
+		t->busy = true;
+	pthread_mutex_unlock(&t->lock);
+	link_close(incoming, false);
+	if (own) {
+		drop_link(t, false);
+		token_end(t);
+	}
+}
+
+void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info)
+{
+	struct link *old;
+	uint64_t commands = link_take_count(l);
+
+	link_set_limits(l, info->max_command, info->max_answer);
+	pthread_mutex_lock(&t->lock);
+	old = t->incoming;
+	t->incoming = l;
+	set_info_locked(t, info);
+	t->info.present = true;
+	strncpy(t->info.reader, link_reader(l), sizeof t->info.reader - 1);
+	t->commands += commands;
+	pthread_mutex_unlock(&t->lock);
+	link_close(old, false);
+}
+
+/* SELECT on the link that is there; it must be the same token. */
+static enum ukey_status select_again(struct ukey_token *t)
+{
+	struct card_port bare = {.send = send_bare, .ctx = t, .max_answer = t->port.max_answer};
+	struct card_info info;
+	enum ukey_status status = t->card->select(&bare, &info);
+
+	/* Another card in this place, ours or not: the token itself is gone. */
+	if (status == UKEY_FOREIGN_CARD || (status == UKEY_OK && strcmp(info.token.serial, t->serial) != 0))
+		return UKEY_TOKEN_REMOVED;
+	if (status == UKEY_OK)
+		token_set_info(t, &info);
+	return status;
+}
+
+/* What a failed conversation leaves behind. */
+static enum ukey_status failed(struct ukey_token *t, enum ukey_status s)
+{
+	switch (s) {
+	case UKEY_NO_SERVICE:
+		lost(t);
+		context_lost(t->ukey);
+		break;
+	case UKEY_TOKEN_REMOVED:
+		lost(t);
+		break;
+	case UKEY_COMMUNICATION:
+		/* Who knows what it took: let nobody stay logged in through us, and begin anew next time. */
+		drop_link(t, token_require_any(t) == UKEY_OK);
+		token_set_role(t, UKEY_NOBODY);
+		break;
+	case UKEY_TOKEN_RESET:
+		drop_link(t, false);
+		token_set_role(t, UKEY_NOBODY);
+		break;
+	default:
+		break;
+	}
+	return s;
+}
+
+/* Another program reset the card. UKEY_OK: everything is as it was, the command was not sent and may be. */
+static enum ukey_status recover(struct ukey_token *t)
+{
+	const bool logged_in = token_require_any(t) == UKEY_OK;
+	enum ukey_status status = link_reopen(t->link);
+
+	token_set_role(t, UKEY_NOBODY);
+	if (status == UKEY_OK)
+		status = select_again(t);
+	if (status != UKEY_OK)
+		return status;
+	return logged_in ? UKEY_TOKEN_RESET : UKEY_OK;
+}
+
+static enum ukey_status send_recovering(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw)
+{
+	struct ukey_token *t = ctx;
+	enum ukey_status status = t->link ? send_bare(t, command, answer, sw) : UKEY_TOKEN_REMOVED;
+
+	if (status == UKEY_TOKEN_RESET) {
+		status = recover(t);
+		/* The link is good again: only the log-in is lost. */
+		if (status == UKEY_TOKEN_RESET)
+			return status;
+		if (status == UKEY_OK)
+			status = send_bare(t, command, answer, sw);
+	}
+	return t->link ? failed(t, status) : status;
+}
+
+/* Connect to an idle token: 1 command. */
+static enum ukey_status wake(struct ukey_token *t)
+{
+	char reader[READER_NAME_MAX];
+	enum ukey_status status;
+
+	pthread_mutex_lock(&t->lock);
+	memcpy(reader, t->info.reader, sizeof reader);
+	pthread_mutex_unlock(&t->lock);
+	status = link_open(t->ukey->ops, t->ukey->transport, reader, t->ukey->settings.no_extended, &t->link);
+	if (status == UKEY_OK)
+		status = select_again(t);
+	if (status == UKEY_TOKEN_RESET) {
+		status = link_reopen(t->link);
+		if (status == UKEY_OK)
+			status = select_again(t);
+	}
+	if (status == UKEY_OK)
+		return UKEY_OK;
+	failed(t, status);
+	drop_link(t, false);
+	return status;
+}
+
+void token_seize(struct ukey_token *t)
+{
+	struct link *incoming;
+
+	pthread_mutex_lock(&t->lock);
+	while (t->busy)
+		pthread_cond_wait(&t->changed, &t->lock);
+	t->busy = true;
+	incoming = t->incoming;
+	t->incoming = NULL;
+	size_t max_answer = t->max_answer;
+	pthread_mutex_unlock(&t->lock);
+	t->port.sw = 0;
+	if (incoming) {
+		link_close(t->link, false);
+		t->link = incoming;
+		t->port.max_answer = max_answer;
+	}
+}
+
+enum ukey_status token_begin(struct ukey_token *t)
+{
+	enum ukey_status status = UKEY_OK;
+
+	if (atomic_load(&t->ukey->forked))
+		return UKEY_TOKEN_REMOVED;
+	token_seize(t);
+	pthread_mutex_lock(&t->lock);
+	if (!t->info.present)
+		status = UKEY_TOKEN_REMOVED;
+	pthread_mutex_unlock(&t->lock);
+	if (status != UKEY_OK)
+		drop_link(t, false);
+	else if (!t->link)
+		status = wake(t);
+	if (status != UKEY_OK)
+		token_end(t);
+	return status;
+}
+
+void token_end(struct ukey_token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->busy = false;
+	pthread_cond_signal(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+}
+
+enum ukey_status token_finish(struct ukey_token *t, enum ukey_status s)
+{
+	s = token_outcome(t, s);
+	token_end(t);
+	return s;
+}
+
+void token_release(struct ukey_token *t, bool remove)
+{
+	struct card_port bare = {.send = send_bare, .ctx = t};
+	bool reset = false;
+
+	pthread_mutex_lock(&t->lock);
+	const enum ukey_role role = t->info.role;
+	t->info.role = UKEY_NOBODY;
+	if (remove)
+		t->info.present = false;
+	pthread_mutex_unlock(&t->lock);
+	if (!t->link)
+		return;
+	if (role != UKEY_NOBODY)
+		reset = t->card->logout(&bare, role) != UKEY_OK;
+	drop_link(t, reset);
+}
+
+void ukey_token_idle(struct ukey_token *t)
+{
+	if (atomic_load(&t->ukey->forked))
+		return;
+	token_seize(t);
+	token_release(t, false);
+	token_end(t);
+}
+
+enum ukey_status ukey_token_reload(struct ukey_token *t)
+{
+	struct card_info info;
+	enum ukey_status status = token_begin(t);
+
+	if (status != UKEY_OK)
+		return status;
+	status = t->card->info(&t->port, &info);
+	if (status == UKEY_OK && strcmp(info.token.serial, t->serial) != 0)
+		status = UKEY_TOKEN_PROTOCOL;
+	if (status == UKEY_OK)
+		token_set_info(t, &info);
+	return token_finish(t, status);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A token inside libukey.
+ *
+ * Locks. There are two kinds, struct ukey's and each token's. Neither is held while a card works, and no thread ever
+ * holds two of them (so there is no order to keep). Who works with a card owns the token: token_begin() sets `busy`,
+ * token_end() clears it, others wait on `changed` in between. What the owner alone touches is marked; the rest is read
+ *and written under the lock.
+ *
+ *	token_begin(t)	  the token is here, ours alone, and has a link (1 command when it was idle)
+ *	t->port ... 	  card operations; a reset by another program is mended inside
+ *	token_end(t)
+ */
+#ifndef UKEY_DRIVER_TOKEN_H
+#define UKEY_DRIVER_TOKEN_H
+
+#include "driver/card/card.h"
+#include "driver/link.h"
+#include "driver/ukey.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct cached_certificate;
+
+struct ukey_token {
+	/* Never changes. */
+	struct ukey *ukey; /* counted: the memory stays as long as its tokens */
+	char serial[17];
+	const struct card_ops *card;
+	atomic_uint references;
+
+	/* The owner's alone. */
+	struct link *link; /* NULL: idle */
+	struct card_port port;
+	bool uncertain; /* the card may be logged in though we cannot tell: reset it on closing */
+
+	/* The refreshing thread's alone: the refresh that saw it last. */
+	unsigned long seen;
+	/* Under struct ukey's lock: it was here at the last refresh. */
+	bool listed;
+
+	/* Under the lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool busy;
+	struct link *incoming; /* a new link that the next owner takes over */
+	struct ukey_token_info info;
+	size_t max_command, max_answer;
+	uint64_t commands;
+	const struct ukey_directory *directory; /* NULL: never read */
+	bool stale;                             /* the directory is not what the token has now */
+	struct cached_certificate *certificates;
+	size_t certificates_size;
+};
+
+enum ukey_status token_new(struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out);
+void token_gone(struct ukey_token *t);
+
+/* A link on which SELECT was just answered with `info`: the token is here (again). Takes the link over. */
+void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info);
+
+/* UKEY_OK, or why nothing can be done with the token: then it is not owned. */
+enum ukey_status token_begin(struct ukey_token *t);
+/* token_outcome and token_end. */
+enum ukey_status token_finish(struct ukey_token *t, enum ukey_status s);
+void token_end(struct ukey_token *t);
+/* Waits for the owner, and owns the token whatever its state. For closing. */
+void token_seize(struct ukey_token *t);
+/* The owner: log out if logged in, close the link. `remove`: the token counts as gone. */
+void token_release(struct ukey_token *t, bool remove);
+
+/* Somebody (or exactly this role) is logged in; else the status that says so. */
+enum ukey_status token_require(struct ukey_token *t, enum ukey_role role);
+enum ukey_status token_require_any(struct ukey_token *t);
+
+/* ---- what answers told; the owner calls these ---- */
+
+/* The public data has this generation now; `ours`: our own command made it so. */
+void token_generation(struct ukey_token *t, uint32_t generation, bool ours);
+void token_set_info(struct ukey_token *t, const struct card_info *info);
+void token_set_role(struct ukey_token *t, enum ukey_role role);
+/* After a status: a lost log-in is forgotten. Returns the status. */
+enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s);
+
+/* ---- directory and certificates (cache.c) ---- */
+
+/* The owner: read it unless it is known. */
+enum ukey_status token_directory(struct ukey_token *t, const struct ukey_directory **out);
+/* Any thread: a reference when it is known and the token is here, else NULL. */
+const struct ukey_directory *token_known_directory(struct ukey_token *t);
+/* The directory turned out to be another one than we know. */
+void token_stale(struct ukey_token *t);
+bool token_is_stale(struct ukey_token *t);
+/* Any thread: a copy of the certificate with this digest. UKEY_NOT_FOUND: not kept. */
+enum ukey_status token_cached(struct ukey_token *t, const uint8_t sha256[32], uint8_t **der, size_t *len);
+void token_keep(struct ukey_token *t, const uint8_t sha256[32], struct bytes der);
+void token_forget_certificates(struct ukey_token *t);
+
+#endif
