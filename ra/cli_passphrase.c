@@ -70,7 +70,7 @@ static enum ra_status ask_terminal(bool fresh, char *line)
 	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	enum ra_status status = again == NULL ? RA_MEMORY : RA_OK;
 
-	if (terminal < 0)
+	if (status == RA_OK && terminal < 0)
 		status = ra_fail(RA_USAGE, _("no terminal to ask for the passphrase: give --passphrase-file or "
 					     "--passphrase-fd"));
 	if (status == RA_OK)

@@ -39,7 +39,10 @@ static enum ra_status parse_listen(const char *text, char host[256], struct addr
 	memcpy(host, text, n);
 	host[n] = '\0';
 	error = getaddrinfo(host, colon + 1, &hints, out);
-	return error == 0 ? RA_OK : ra_fail(RA_USAGE, "%s: %s", host, gai_strerror(error));
+	if (error == 0 && *out != NULL)
+		return RA_OK;
+	ra_fail(RA_USAGE, "%s: %s", host, gai_strerror(error));
+	return RA_USAGE;
 }
 
 static enum ra_status write_port_file(const char *path, uint16_t port)

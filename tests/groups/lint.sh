@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What can be said about the sources without running them.
 lint_builds=gcc
+lint_opinions=clang
 
 lint_plan()
 {

@@ -1,8 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # SPDX-License-Identifier: Apache-2.0
-# One cmocka program a source file: plain, under ASan and UBSan, and under valgrind where that is quick enough. The
-# clang build is only built: its warnings are what we are after.
-unit_builds="gcc clang asan"
+# One cmocka program a source file: plain, under ASan and UBSan, and under valgrind where that is quick enough.
+unit_builds="gcc asan"
 # Too slow under valgrind: what they run, others run there too.
 valgrind_slow="test_hal"
 

@@ -5,9 +5,11 @@
 . "$(dirname "$0")/lib.sh"
 need cppcheck
 
+# Code that goes on with "if (status == OK)" looks to cppcheck like a check that comes too late; clang-tidy follows it.
 tracked '*.c' | grep -vE '^tests/' >"${TMPDIR:-/tmp}/cppcheck.$$"
 cppcheck --quiet --std=c11 --language=c --inline-suppr --enable=warning,portability --max-configs=1 \
-	--suppress=missingInclude --suppress=unmatchedSuppression -j "$(nproc)" \
+	--suppress=missingInclude --suppress=nullPointerRedundantCheck \
+	--suppress=nullPointerArithmeticRedundantCheck --suppress=unmatchedSuppression -j "$(nproc)" \
 	-I . -D__GNUC__=12 -D__x86_64__=1 -D__linux__=1 --template='{file}:{line}: {severity}: {message} [{id}]' \
 	--file-list="${TMPDIR:-/tmp}/cppcheck.$$" 2>&1 | judge "cppcheck finds nothing"
 rm -f "${TMPDIR:-/tmp}/cppcheck.$$"

@@ -93,7 +93,7 @@ run_one()
 	log=$logs/${name//\//.}
 	start=$EPOCHREALTIME
 	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" bash -c "${planned_commands[$1]}" \
-		</dev/null >"$log.out" 2>"$log.err"
+		</dev/null >"$log.out" 2>"$log.err" 9>&-
 	rc=$?
 	took=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
 	case $kind in

@@ -16,7 +16,7 @@ struct bytes wire_hex(const char *hex)
 	for (; *hex; hex++) {
 		if (isspace((unsigned char)*hex))
 			continue;
-		unsigned v;
+		unsigned v = 0;
 		if (n == sizeof(ring[0]) || !isxdigit((unsigned char)hex[0]) || !isxdigit((unsigned char)hex[1]) ||
 			sscanf(hex, "%2x", &v) != 1)
 			fail_msg("not hexadecimal: %s", hex);
