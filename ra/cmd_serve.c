@@ -30,8 +30,10 @@ static enum ra_status parse_listen(const char *text, char host[256], struct addr
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	int error;
 
-	if (n == 0 || n >= 256)
-		return ra_fail(RA_USAGE, _("\"%s\" is no address such as 127.0.0.1:8443"), text);
+	if (n == 0 || n >= 256) {
+		ra_fail(RA_USAGE, _("\"%s\" is no address such as 127.0.0.1:8443"), text);
+		return RA_USAGE;
+	}
 	if (text[0] == '[' && text[n - 1] == ']') {
 		text++;
 		n -= 2;
