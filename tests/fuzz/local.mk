@@ -11,6 +11,6 @@ EXTRA_DIST += tests/fuzz/corpus/vpcd
 FUZZ_TARGETS += tests/fuzz/fuzz_est
 tests_fuzz_fuzz_est_SOURCES = tests/fuzz/fuzz_est.c
 tests_fuzz_fuzz_est_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
-tests_fuzz_fuzz_est_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_est_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_est_LDADD = libukeyra.la libcommon.la
 EXTRA_DIST += tests/fuzz/corpus/est
