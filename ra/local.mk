@@ -28,3 +28,5 @@ ukey_ra_LDADD = libukeyra.la
 
 # Over the wire, with independent clients; ./check runs it: tests/ra/est.sh PATH-OF-ukey-ra
 EXTRA_DIST += tests/ra/est.sh
+
+dist_man_MANS += doc/ukey-ra.8
