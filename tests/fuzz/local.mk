@@ -1,4 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
+# libFuzzer targets (./configure CC=clang --enable-sanitizers --enable-fuzzers). The seeds of fuzz_NAME are in corpus/NAME.
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+# common/
+FUZZ_TARGETS += tests/fuzz/fuzz_tlv tests/fuzz/fuzz_apdu tests/fuzz/fuzz_cert
+tests_fuzz_fuzz_tlv_SOURCES = tests/fuzz/fuzz_tlv.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tlv_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tlv_LDADD = libcommon.la
+tests_fuzz_fuzz_apdu_SOURCES = tests/fuzz/fuzz_apdu.c
+tests_fuzz_fuzz_apdu_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_apdu_LDADD = libcommon.la
+tests_fuzz_fuzz_cert_SOURCES = tests/fuzz/fuzz_cert.c
+tests_fuzz_fuzz_cert_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_cert_LDADD = libcommon.la
+EXTRA_DIST += tests/fuzz/corpus/tlv tests/fuzz/corpus/apdu tests/fuzz/corpus/cert
 
 # The stream from vpcd.
 FUZZ_TARGETS += tests/fuzz/fuzz_vpcd
