@@ -7,9 +7,16 @@
 
 typedef size_t mask;
 
+/* A compiler that knows what a value can be makes branches, or addresses, of it again: it may not know. */
+static size_t opaque(size_t v)
+{
+	volatile size_t hidden = v;
+	return hidden;
+}
+
 static mask mask_if_zero(size_t v)
 {
-	return (mask)0 - ((~v & (v - 1)) >> (sizeof v * CHAR_BIT - 1));
+	return opaque((mask)0 - ((~v & (v - 1)) >> (sizeof v * CHAR_BIT - 1)));
 }
 
 static mask mask_if_equal(size_t a, size_t b)
@@ -20,7 +27,7 @@ static mask mask_if_equal(size_t a, size_t b)
 /* For values below half of SIZE_MAX, as lengths of blocks are. */
 static mask mask_if_below(size_t a, size_t b)
 {
-	return (mask)0 - ((a - b) >> (sizeof a * CHAR_BIT - 1));
+	return opaque((mask)0 - ((opaque(a) - b) >> (sizeof a * CHAR_BIT - 1)));
 }
 
 static size_t select_size(mask m, size_t if_true, size_t if_false)

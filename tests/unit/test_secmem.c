@@ -21,9 +21,10 @@ static bool vm_flags(const void *p, char *flags, size_t cap)
 
 	assert_non_null(f);
 	while (!found && fgets(line, sizeof line, f)) {
-		unsigned long from, to;
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			inside = (uintptr_t)p >= from && (uintptr_t)p < to;
+		char *end;
+		uintptr_t from = strtoul(line, &end, 16);
+		if (*end == '-')
+			inside = (uintptr_t)p >= from && (uintptr_t)p < strtoul(end + 1, NULL, 16);
 		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
 			found = snprintf(flags, cap, "%s", line) > 0;
 	}

@@ -79,6 +79,38 @@ static void refuses_what_is_malformed(void **state)
 	}
 }
 
+/* X.690 10.1, with a value as long as the length says: it is the spelling alone that is refused. */
+static void refuses_lengths_that_are_not_the_shortest(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *header;
+		size_t length;
+	} rows[] = {
+		{"82 81 00",             0       },
+		{"82 81 7F",             127     },
+		{"82 82 00 00",          0       },
+		{"82 82 00 7F",          127     },
+		{"82 82 00 80",          128     },
+		{"82 82 00 FF",          255     },
+		{"82 83 00 01 00",       256     },
+		{"82 83 00 FF FF",       65535   },
+		{"82 84 00 01 00 00",    65536   },
+		{"82 84 00 FF FF FF",    0xFFFFFF},
+		{"82 85 00 00 00 00 80", 128     },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bytes header = test_hex(rows[i].header), value;
+		uint8_t *in = calloc(1, header.len + rows[i].length);
+		assert_non_null(in);
+		bytes_copy(in, header);
+		if (tlv_unwrap(BYTES(in, header.len + rows[i].length), 0x82, &value))
+			fail_msg("accepted: %s", rows[i].header);
+		free(in);
+		test_drop(header);
+	}
+}
+
 /* Every length at which the coding changes: built, read back, and refused when cut off anywhere or followed by a byte.
  */
 static void lengths_round_trip_at_every_boundary(void **state)
@@ -313,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_one),
 		cmocka_unit_test(refuses_what_is_malformed),
+		cmocka_unit_test(refuses_lengths_that_are_not_the_shortest),
 		cmocka_unit_test(lengths_round_trip_at_every_boundary),
 		cmocka_unit_test(a_length_beyond_four_bytes_is_not_built),
 		cmocka_unit_test(unwraps_the_one_tag),
