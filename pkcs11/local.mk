@@ -1,1 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
+# libp11core.la: the module's objects, for the module and for tests in one process with it.
+noinst_LTLIBRARIES += libp11core.la
+libp11core_la_SOURCES = \
+	pkcs11/pkcs11.h pkcs11/constants.h pkcs11/p11.h \
+	pkcs11/interfaces.c pkcs11/unsupported.c \
+	pkcs11/library.c pkcs11/slot.c pkcs11/session.c pkcs11/token.c \
+	pkcs11/object.c pkcs11/attribute.c pkcs11/template.c pkcs11/create.c \
+	pkcs11/mechanism.c pkcs11/key.c pkcs11/sign.c pkcs11/verify.c pkcs11/decrypt.c pkcs11/digest.c \
+	pkcs11/keygen.c pkcs11/derive.c
+
+p11module_LTLIBRARIES = ukey-pkcs11.la
+ukey_pkcs11_la_SOURCES =
+ukey_pkcs11_la_LIBADD = libp11core.la libukeycore.la libcommon.la
+ukey_pkcs11_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined -export-symbols-regex '^C_'
+
+# p11-kit finds the module by this file; it looks for relative names in its own module folder.
+dist_p11config_DATA = pkcs11/ukey.module
+
+# libtool's own file is of no use beside a module.
+install-data-hook:
+	rm -f $(DESTDIR)$(p11moduledir)/ukey-pkcs11.la

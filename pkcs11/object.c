@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects of a slot: handles over the token's directory, and session objects.
+ *
+ * A handle stands for an object as long as that object is there, and is never given to another one while the process
+ * lives. Which object it is: its kind, its place on the token, and a print of what makes it itself (a public key, a
+ * certificate's digest), so that a key made by another program in the place of an old one gets a handle of its own.
+ */
+#include "pkcs11/p11.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic CK_OBJECT_HANDLE last_handle;
+
+/* What we conform to (PKCS#11 Profiles 3.1): certificates can be read without a log-in, NSS looks for that. */
+static const uint8_t profiles[] = {
+	CKP_BASELINE_PROVIDER,
+	CKP_AUTHENTICATION_TOKEN,
+	CKP_PUBLIC_CERTIFICATES_TOKEN,
+};
+#define PROFILES (sizeof(profiles) / sizeof(*profiles))
+
+/* ---- the table; the slot's lock is held ---- */
+
+static size_t position(const struct p11_slot *slot, CK_OBJECT_HANDLE handle)
+{
+	size_t low = 0, high = slot->object_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (slot->objects[middle].handle < handle)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct p11_object *lookup(const struct p11_slot *slot, CK_OBJECT_HANDLE handle)
+{
+	size_t i = position(slot, handle);
+
+	return i < slot->object_count && slot->objects[i].handle == handle ? &slot->objects[i] : NULL;
+}
+
+static struct p11_object *lookup_place(const struct p11_slot *slot, enum p11_kind kind, uint8_t number)
+{
+	for (size_t i = 0; i < slot->object_count; i++)
+		if (slot->objects[i].kind == kind && slot->objects[i].number == number)
+			return &slot->objects[i];
+	return NULL;
+}
+
+static bool make_room(struct p11_slot *slot, size_t more)
+{
+	size_t need = slot->object_count + more, room = slot->object_room ? slot->object_room : 32;
+	struct p11_object *list;
+
+	while (room < need)
+		room *= 2;
+	if (room == slot->object_room)
+		return true;
+	list = realloc(slot->objects, room * sizeof(*list));
+	if (!list)
+		return false;
+	slot->objects = list;
+	slot->object_room = room;
+	return true;
+}
+
+static void attributes_let_go(struct p11_attributes *a)
+{
+	if (a && --a->users == 0)
+		p11_attributes_free(a);
+}
+
+static void forget(struct p11_slot *slot, size_t i)
+{
+	attributes_let_go(slot->objects[i].attributes);
+	memmove(&slot->objects[i], &slot->objects[i + 1], (slot->object_count - i - 1) * sizeof(*slot->objects));
+	slot->object_count--;
+}
+
+/* There is room: make_room() was asked. */
+static void append(struct p11_slot *slot, struct p11_object object)
+{
+	object.handle = atomic_fetch_add(&last_handle, 1) + 1;
+	slot->objects[slot->object_count++] = object;
+}
+
+/* ---- the directory ---- */
+
+static void snapshot_let_go(struct p11_snapshot *snapshot)
+{
+	if (snapshot && --snapshot->users == 0) {
+		ukey_directory_unref(snapshot->directory);
+		free(snapshot);
+	}
+}
+
+static void key_print(const struct ukey_key *key, uint8_t print[8])
+{
+	struct bytes b = key->modulus ? BYTES(key->modulus, key->modulus_len) : BYTES(key->point, key->point_len);
+
+	memset(print, 0, 8);
+	/* The last bytes: the first ones of a modulus or a point are not as random. */
+	if (b.len >= 8)
+		memcpy(print, b.data + b.len - 8, 8);
+}
+
+/* Every object of a directory, one after another; false at the end. */
+static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object *out)
+{
+	size_t i = (*step)++;
+
+	memset(out, 0, sizeof(*out));
+	if (i < 3 * d->key_count) {
+		const struct ukey_key *key = &d->keys[i / 3];
+
+		out->kind = P11_PRIVATE_KEY + i % 3;
+		out->number = key->ref;
+		if (out->kind != P11_CERTIFICATE)
+			key_print(key, out->print);
+		else if (key->certificate.exists)
+			memcpy(out->print, key->certificate.sha256, sizeof(out->print));
+		else
+			return walk(d, step, out);
+		return true;
+	}
+	i -= 3 * d->key_count;
+	if (i < d->certificate_count) {
+		out->kind = P11_OTHER_CERTIFICATE;
+		out->number = d->certificates[i].number;
+		memcpy(out->print, d->certificates[i].certificate.sha256, sizeof(out->print));
+		return true;
+	}
+	i -= d->certificate_count;
+	if (i < d->data_count) {
+		out->kind = P11_DATA;
+		out->number = d->data[i].number;
+		return true;
+	}
+	i -= d->data_count;
+	if (i >= PROFILES)
+		return false;
+	out->kind = P11_PROFILE;
+	out->number = profiles[i];
+	return true;
+}
+
+static bool same(const struct p11_object *a, const struct p11_object *b)
+{
+	return a->kind == b->kind && a->number == b->number && memcmp(a->print, b->print, sizeof(a->print)) == 0;
+}
+
+static bool listed(const struct ukey_directory *d, const struct p11_object *object)
+{
+	struct p11_object o;
+	size_t step = 0;
+
+	while (walk(d, &step, &o))
+		if (same(&o, object))
+			return true;
+	return false;
+}
+
+static CK_RV adopt(struct p11_slot *slot, const struct ukey_directory *d)
+{
+	struct p11_object o;
+	size_t step = 0, more = 0;
+
+	while (walk(d, &step, &o))
+		more++;
+	/* At worst all of them are new, while session objects stay. */
+	if (!make_room(slot, more))
+		return CKR_HOST_MEMORY;
+	for (size_t i = slot->object_count; i-- > 0;)
+		if (slot->objects[i].kind != P11_SESSION_OBJECT && !listed(d, &slot->objects[i]))
+			forget(slot, i);
+	for (step = 0; walk(d, &step, &o);)
+		if (!lookup_place(slot, o.kind, o.number))
+			append(slot, o);
+	return CKR_OK;
+}
+
+static bool is_older(const struct ukey_directory *d, const struct ukey_directory *than)
+{
+	return (int32_t)(d->generation - than->generation) <= 0;
+}
+
+/* Takes the directory over. Two threads may come with two of them: the younger one stays. */
+static CK_RV snapshot_take(struct p11_slot *slot, const struct ukey_directory *d)
+{
+	struct p11_snapshot *snapshot;
+	CK_RV rv = CKR_OK;
+
+	if (slot->snapshot && is_older(d, slot->snapshot->directory)) {
+		ukey_directory_unref(d);
+		return CKR_OK;
+	}
+	snapshot = malloc(sizeof(*snapshot));
+	rv = snapshot ? adopt(slot, d) : CKR_HOST_MEMORY;
+	if (rv != CKR_OK) {
+		free(snapshot);
+		ukey_directory_unref(d);
+		return rv;
+	}
+	*snapshot = (struct p11_snapshot){1, d};
+	snapshot_let_go(slot->snapshot);
+	slot->snapshot = snapshot;
+	return CKR_OK;
+}
+
+CK_RV p11_objects_sync(struct p11_slot *slot, struct ukey_token *token)
+{
+	const struct ukey_directory *d = NULL;
+	CK_RV rv = p11_rv(ukey_directory(token, &d));
+
+	if (rv != CKR_OK)
+		return rv;
+	pthread_mutex_lock(&slot->lock);
+	rv = snapshot_take(slot, d);
+	pthread_mutex_unlock(&slot->lock);
+	return rv;
+}
+
+bool p11_object_exists(struct p11_slot *slot, CK_OBJECT_HANDLE handle)
+{
+	bool exists;
+
+	pthread_mutex_lock(&slot->lock);
+	exists = lookup(slot, handle) != NULL;
+	pthread_mutex_unlock(&slot->lock);
+	return exists;
+}
+
+void p11_object_forget(struct p11_slot *slot, CK_OBJECT_HANDLE handle)
+{
+	pthread_mutex_lock(&slot->lock);
+	if (lookup(slot, handle))
+		forget(slot, position(slot, handle));
+	pthread_mutex_unlock(&slot->lock);
+}
+
+static const struct ukey_data_entry *data_of(const struct ukey_directory *d, uint8_t number)
+{
+	for (size_t i = 0; d && i < d->data_count; i++)
+		if (d->data[i].number == number)
+			return &d->data[i];
+	return NULL;
+}
+
+static bool is_private(const struct ukey_directory *d, const struct p11_object *object)
+{
+	const struct ukey_data_entry *data;
+	bool value = false;
+
+	switch (object->kind) {
+	case P11_PRIVATE_KEY:
+		return true;
+	case P11_DATA:
+		data = data_of(d, object->number);
+		return data && data->is_private;
+	case P11_SESSION_OBJECT:
+		p11_take_bool(object->attributes->list, object->attributes->count, CKA_PRIVATE, &value, NULL);
+		return value;
+	default:
+		return false;
+	}
+}
+
+void p11_objects_forget_private(struct p11_slot *slot)
+{
+	pthread_mutex_lock(&slot->lock);
+	for (size_t i = slot->object_count; i-- > 0;)
+		if (slot->snapshot && is_private(slot->snapshot->directory, &slot->objects[i]))
+			forget(slot, i);
+	/* New handles for the same objects; there is room, since as many went. */
+	if (slot->snapshot)
+		adopt(slot, slot->snapshot->directory);
+	pthread_mutex_unlock(&slot->lock);
+}
+
+void p11_objects_forget_session(struct p11_slot *slot, CK_SESSION_HANDLE session)
+{
+	pthread_mutex_lock(&slot->lock);
+	for (size_t i = slot->object_count; i-- > 0;)
+		if (slot->objects[i].kind == P11_SESSION_OBJECT && slot->objects[i].owner == session)
+			forget(slot, i);
+	pthread_mutex_unlock(&slot->lock);
+}
+
+void p11_objects_forget_all(struct p11_slot *slot)
+{
+	pthread_mutex_lock(&slot->lock);
+	while (slot->object_count)
+		forget(slot, slot->object_count - 1);
+	snapshot_let_go(slot->snapshot);
+	slot->snapshot = NULL;
+	pthread_mutex_unlock(&slot->lock);
+}
+
+/* ---- views ---- */
+
+static bool view_entries(struct p11_view *v)
+{
+	const struct ukey_directory *d = v->directory;
+	uint8_t number = v->object.number;
+
+	switch (v->object.kind) {
+	case P11_PRIVATE_KEY:
+	case P11_PUBLIC_KEY:
+	case P11_CERTIFICATE:
+		v->key = ukey_directory_key(d, number);
+		return v->key != NULL;
+	case P11_OTHER_CERTIFICATE:
+		for (size_t i = 0; i < d->certificate_count; i++)
+			if (d->certificates[i].number == number)
+				v->other = &d->certificates[i];
+		return v->other != NULL;
+	case P11_DATA:
+		v->data = data_of(d, number);
+		return v->data != NULL;
+	default:
+		return true;
+	}
+}
+
+/* The slot's lock is held; `object` stands in its table. */
+static bool view_fill(struct p11_view *v, struct p11_session *s, const struct p11_object *object)
+{
+	*v = (struct p11_view){.slot = s->slot, .token = s->token, .snapshot = s->slot->snapshot, .object = *object};
+	v->directory = v->snapshot->directory;
+	if (!view_entries(v))
+		return false;
+	v->snapshot->users++;
+	if (v->object.attributes)
+		v->object.attributes->users++;
+	return true;
+}
+
+CK_RV p11_view_open(struct p11_session *s, CK_OBJECT_HANDLE handle, struct p11_view *view)
+{
+	CK_RV rv = p11_objects_sync(s->slot, s->token);
+	const struct p11_object *object;
+	bool user;
+
+	if (rv != CKR_OK)
+		return rv;
+	user = p11_role(s) == UKEY_USER;
+	pthread_mutex_lock(&s->slot->lock);
+	object = lookup(s->slot, handle);
+	if (!object || !s->slot->snapshot || (is_private(s->slot->snapshot->directory, object) && !user) ||
+		!view_fill(view, s, object))
+		rv = CKR_OBJECT_HANDLE_INVALID;
+	pthread_mutex_unlock(&s->slot->lock);
+	return rv;
+}
+
+void p11_view_close(struct p11_view *v)
+{
+	free(v->certificate);
+	if (v->has_content)
+		ukey_data_clear(&v->content);
+	pthread_mutex_lock(&v->slot->lock);
+	snapshot_let_go(v->snapshot);
+	attributes_let_go(v->object.attributes);
+	pthread_mutex_unlock(&v->slot->lock);
+}
+
+CK_RV p11_object_handle(struct p11_session *s, enum p11_kind kind, uint8_t number, CK_OBJECT_HANDLE *handle)
+{
+	CK_RV rv = p11_objects_sync(s->slot, s->token);
+	const struct p11_object *object;
+
+	if (rv != CKR_OK)
+		return rv;
+	pthread_mutex_lock(&s->slot->lock);
+	object = lookup_place(s->slot, kind, number);
+	if (object)
+		*handle = object->handle;
+	else
+		rv = CKR_FUNCTION_FAILED;
+	pthread_mutex_unlock(&s->slot->lock);
+	return rv;
+}
+
+CK_RV p11_object_add(struct p11_session *s, struct p11_attributes *attributes, CK_OBJECT_HANDLE *handle)
+{
+	struct p11_object o = {.kind = P11_SESSION_OBJECT, .owner = s->handle, .attributes = attributes};
+	CK_RV rv = CKR_HOST_MEMORY;
+
+	pthread_mutex_lock(&s->slot->lock);
+	if (make_room(s->slot, 1)) {
+		append(s->slot, o);
+		*handle = s->slot->objects[s->slot->object_count - 1].handle;
+		rv = CKR_OK;
+	} else {
+		attributes_let_go(attributes);
+	}
+	pthread_mutex_unlock(&s->slot->lock);
+	return rv;
+}
+
+CK_RV p11_object_replace(struct p11_slot *slot, CK_OBJECT_HANDLE handle, struct p11_attributes *attributes)
+{
+	struct p11_object *object;
+	CK_RV rv = CKR_OBJECT_HANDLE_INVALID;
+
+	pthread_mutex_lock(&slot->lock);
+	object = lookup(slot, handle);
+	if (object) {
+		attributes_let_go(object->attributes);
+		object->attributes = attributes;
+		rv = CKR_OK;
+	} else {
+		attributes_let_go(attributes);
+	}
+	pthread_mutex_unlock(&slot->lock);
+	return rv;
+}
+
+/* ---- finding ---- */
+
+/* Copies of the objects that may be seen, so that matching (which may read from the token) holds no lock. */
+static CK_RV visible(struct p11_session *s, struct p11_view **list, size_t *count)
+{
+	bool user = p11_role(s) == UKEY_USER;
+	size_t n = 0;
+	CK_RV rv = CKR_OK;
+
+	pthread_mutex_lock(&s->slot->lock);
+	*list = calloc(s->slot->object_count + 1, sizeof(**list));
+	if (!*list)
+		rv = CKR_HOST_MEMORY;
+	for (size_t i = 0; rv == CKR_OK && s->slot->snapshot && i < s->slot->object_count; i++)
+		if ((user || !is_private(s->slot->snapshot->directory, &s->slot->objects[i])) &&
+			view_fill(&(*list)[n], s, &s->slot->objects[i]))
+			n++;
+	pthread_mutex_unlock(&s->slot->lock);
+	*count = n;
+	return rv;
+}
+
+static CK_RV find(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count)
+{
+	struct p11_view *views = NULL;
+	CK_OBJECT_HANDLE *found = NULL;
+	size_t n = 0, hits = 0;
+	CK_RV rv = p11_objects_sync(s->slot, s->token);
+
+	if (rv == CKR_OK)
+		rv = visible(s, &views, &n);
+	if (rv == CKR_OK && !(found = calloc(n + 1, sizeof(*found))))
+		rv = CKR_HOST_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		bool hit = false;
+
+		if (rv == CKR_OK)
+			rv = p11_matches(&views[i], list, count, &hit);
+		if (rv == CKR_OK && hit)
+			found[hits++] = views[i].object.handle;
+		p11_view_close(&views[i]);
+	}
+	free(views);
+	if (rv != CKR_OK) {
+		free(found);
+		return rv;
+	}
+	s->found = found;
+	s->found_count = hits;
+	s->found_next = 0;
+	s->finding = true;
+	return CKR_OK;
+}
+
+CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (s->finding)
+		rv = CKR_OPERATION_ACTIVE;
+	else if (p11_bad_input(pTemplate, ulCount))
+		rv = CKR_ARGUMENTS_BAD;
+	for (CK_ULONG i = 0; rv == CKR_OK && i < ulCount; i++)
+		if (p11_bad_input(pTemplate[i].pValue, pTemplate[i].ulValueLen))
+			rv = CKR_ATTRIBUTE_VALUE_INVALID;
+	if (rv == CKR_OK)
+		rv = find(s, pTemplate, ulCount);
+	return p11_session_leave(s, rv);
+}
+
+CK_RV C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObject, CK_ULONG ulMaxObjectCount,
+	CK_ULONG_PTR pulObjectCount)
+{
+	struct p11_session *s;
+	CK_ULONG n;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (!s->finding)
+		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
+	if (!pulObjectCount || p11_bad_input(phObject, ulMaxObjectCount))
+		return p11_session_leave(s, CKR_ARGUMENTS_BAD);
+	n = s->found_count - s->found_next;
+	if (n > ulMaxObjectCount)
+		n = ulMaxObjectCount;
+	if (n)
+		memcpy(phObject, s->found + s->found_next, n * sizeof(*phObject));
+	s->found_next += n;
+	*pulObjectCount = n;
+	return p11_session_leave(s, CKR_OK);
+}
+
+CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (!s->finding)
+		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
+	free(s->found);
+	s->found = NULL;
+	s->finding = false;
+	return p11_session_leave(s, CKR_OK);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the module share.
+ *
+ *	C_* entry --> p11_enter ---------> p11_session_enter --> operation --> p11_session_leave
+ *	                 |                        |
+ *	           library (one)            session (own lock)
+ *	                 |                        |
+ *	              slots (one a token) <-------+--> objects: handles over libukey's directory, and session objects
+ *
+ * Locks, in the order in which they may be taken; while a token works only its own session's or slot's gate is held:
+ *
+ *	session->lock	one call at a time on one session
+ *	refresh lock	one look at the readers at a time (slot.c)
+ *	slot->gate	opening sessions of a slot, and closing its last one with the log-out that belongs to it
+ *	library lock	slots, sessions, handles, events
+ *	slot->lock	the objects of one slot
+ *
+ * Slots live until C_Finalize, sessions until the last user lets go. C_Finalize waits for calls that are inside.
+ *
+ * Late calls: programs close sessions and finalize from exit handlers that run after everybody else's. There are no
+ * destructors and no exit handlers here, so that nothing those calls use is gone.
+ */
+#ifndef PKCS11_P11_H
+#define PKCS11_P11_H
+
+#include "config.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/bytes.h"
+#include "common/crypto.h"
+#include "common/tlv.h"
+#include "driver/ukey.h"
+#include "pkcs11/pkcs11.h"
+
+#define P11_API CK_API
+
+/* ---- library.c ---- */
+
+struct p11_slot;
+struct p11_session;
+
+struct p11_library {
+	pthread_mutex_t lock;
+	pthread_cond_t idle; /* nobody is inside any more */
+	bool initialized;
+	bool ending; /* C_Finalize waits for the calls inside */
+	bool looked; /* the readers, at least once */
+	unsigned inside;
+	struct ukey *ukey;
+	struct p11_slot **slots;
+	size_t slot_count;
+	struct p11_session **sessions; /* ascending handles */
+	size_t session_count, session_room;
+	CK_SESSION_HANDLE last_session;
+};
+extern struct p11_library p11;
+
+/* Every call but C_Initialize and the three that give tables starts and ends so. */
+CK_RV p11_enter(void);
+CK_RV p11_leave(CK_RV rv);
+static inline void p11_lock(void)
+{
+	pthread_mutex_lock(&p11.lock);
+}
+static inline void p11_unlock(void)
+{
+	pthread_mutex_unlock(&p11.lock);
+}
+
+/* One line for the person who looks for a reason, where OPENUKEY_DEBUG says; nothing secret goes here. */
+void p11_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The outcome of a call of libukey. */
+CK_RV p11_rv(enum ukey_status status);
+
+/* Text into a field padded with blanks, cut between characters. */
+void p11_pad(CK_UTF8CHAR *field, size_t size, const char *text);
+
+/* ---- slot.c ---- */
+
+struct p11_object;
+
+/* The directory at one moment, shared by a slot and the views made from it; counted under the slot's lock. */
+struct p11_snapshot {
+	unsigned users;
+	const struct ukey_directory *directory; /* reference */
+};
+
+struct p11_slot {
+	CK_SLOT_ID id;
+	/* under the library lock */
+	struct ukey_token *token; /* reference; NULL: none in it */
+	char serial[17];          /* of the token it belongs to, "" as long as there was none */
+	char reader[128];
+	bool listed; /* C_GetSlotList has told of it */
+	bool event;  /* to be told by C_WaitForSlotEvent */
+	/* under its own */
+	pthread_mutex_t gate; /* opening sessions, and closing the last one; before the library lock */
+	pthread_mutex_t lock;
+	struct p11_snapshot *snapshot; /* the objects were made from it */
+	struct p11_object *objects;    /* ascending handles */
+	size_t object_count, object_room;
+};
+
+/* Look at the readers, bring the slots up to date. No card is spoken to but one that nobody has met yet. */
+CK_RV p11_slots_refresh(void);
+/* The slot, and a reference to its token when `token` is not NULL (CKR_TOKEN_NOT_PRESENT without one). */
+CK_RV p11_slot_token(CK_SLOT_ID id, struct p11_slot **slot, struct ukey_token **token);
+/* This token was found gone from the slot: what belonged to its sessions ends. */
+void p11_slot_vanished(struct p11_slot *slot, const struct ukey_token *token);
+void p11_slots_free(void);
+void p11_slots_forked(void);
+
+/* ---- session.c ---- */
+
+struct p11_mechanism;
+
+/* The key of an operation, copied: the object may go while the operation lasts. */
+struct p11_key {
+	CK_OBJECT_HANDLE handle;
+	bool on_token;
+	bool is_private;
+	bool always_authenticate;
+	ukey_key_ref ref;
+	unsigned usage; /* enum ukey_usage; of a public key: what its private key may undo */
+	struct crypto_pubkey public;
+	uint8_t store[CRYPTO_RSA_BYTES_MAX + CRYPTO_RSA_EXPONENT_MAX];
+};
+
+enum p11_mode {
+	P11_SINGLE, /* nothing was fed yet: may become either */
+	P11_MULTI,
+};
+
+struct p11_operation {
+	const struct p11_mechanism *mechanism; /* NULL: not active */
+	enum p11_mode mode;
+	struct p11_key key;
+	bool authenticated; /* context-specific log-in done */
+	enum crypto_hash hash, mgf;
+	size_t salt_len;
+	uint8_t *label; /* OAEP */
+	size_t label_len;
+	struct crypto_digest_ctx *digest;
+	uint8_t *input; /* what was fed to a mechanism without a hash; secure memory */
+	size_t input_len;
+	uint8_t *result; /* of a decryption whose caller had too little room; secure memory */
+	size_t result_len;
+};
+
+struct p11_session {
+	CK_SESSION_HANDLE handle;
+	struct p11_slot *slot;
+	struct ukey_token *token; /* reference */
+	CK_FLAGS flags;
+	unsigned users; /* under the library lock */
+	bool closed;    /* under the library lock */
+	pthread_mutex_t lock;
+	bool finding;
+	CK_OBJECT_HANDLE *found;
+	size_t found_count, found_next;
+	struct p11_operation sign, verify, encrypt, decrypt, digest;
+};
+
+/* The session, locked, and the library entered. On CKR_OK p11_session_leave must follow; it hands rv through. */
+CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out);
+CK_RV p11_session_leave(struct p11_session *s, CK_RV rv);
+/* Close the sessions of a slot, or of all when NULL; the library lock is held. */
+void p11_sessions_close(struct p11_slot *slot);
+/* How many; the library lock is held. */
+void p11_sessions_count(const struct p11_slot *slot, CK_ULONG *all, CK_ULONG *rw);
+enum ukey_role p11_role(struct p11_session *s);
+static inline bool p11_session_rw(const struct p11_session *s)
+{
+	return s->flags & CKF_RW_SESSION;
+}
+
+/* ---- template.c ---- */
+
+/* The attribute, or NULL. */
+const CK_ATTRIBUTE *p11_find(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type);
+/* Pointers and lengths make sense, no attribute occurs twice. */
+CK_RV p11_template_check(const CK_ATTRIBUTE *list, CK_ULONG count);
+/* The value when it is there (*present, which may be NULL), with its right size. */
+CK_RV p11_take_bool(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, bool *value, bool *present);
+CK_RV p11_take_ulong(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, CK_ULONG *value, bool *present);
+struct bytes p11_take_bytes(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type);
+/* A text of at most `max` bytes without a zero in it; absent: "". */
+CK_RV p11_take_text(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, char *text, size_t max);
+
+/* A list of our own: one piece of (secure) memory, counted references. */
+struct p11_attributes {
+	unsigned users; /* under the slot's lock */
+	size_t count;
+	CK_ATTRIBUTE *list;
+};
+/* Attributes of `first`, then those of `second` that the first does not name. NULL: no memory. */
+struct p11_attributes *p11_attributes_new(
+	const CK_ATTRIBUTE *first, CK_ULONG first_count, const CK_ATTRIBUTE *second, CK_ULONG second_count);
+void p11_attributes_free(struct p11_attributes *a);
+
+/* ---- object.c ---- */
+
+enum p11_kind {
+	P11_PROFILE,
+	P11_PRIVATE_KEY,
+	P11_PUBLIC_KEY,
+	P11_CERTIFICATE,       /* of a key */
+	P11_OTHER_CERTIFICATE, /* of no key here */
+	P11_DATA,
+	P11_SESSION_OBJECT,
+};
+
+struct p11_object {
+	CK_OBJECT_HANDLE handle;
+	enum p11_kind kind;
+	uint8_t number;          /* key reference, number of the object, profile */
+	uint8_t print[8];        /* tells it from another one in the same place later */
+	CK_SESSION_HANDLE owner; /* session objects */
+	struct p11_attributes *attributes;
+};
+
+/* An object, held still: what the directory says of it, and what had to be read for it. */
+struct p11_view {
+	struct p11_slot *slot;
+	struct ukey_token *token;
+	struct p11_snapshot *snapshot;
+	const struct ukey_directory *directory; /* of the snapshot */
+	struct p11_object object;
+	const struct ukey_key *key;
+	const struct ukey_other_certificate *other;
+	const struct ukey_data_entry *data;
+	/* read when first asked for */
+	uint8_t *certificate;
+	size_t certificate_len;
+	struct crypto_cert parsed;
+	bool is_parsed;
+	struct ukey_data content;
+	bool has_content;
+};
+
+/* CKR_OBJECT_HANDLE_INVALID when there is none, or not for who is logged in now. p11_view_close after CKR_OK. */
+CK_RV p11_view_open(struct p11_session *s, CK_OBJECT_HANDLE handle, struct p11_view *view);
+void p11_view_close(struct p11_view *view);
+/* Make the handles fit what is on the token now. */
+CK_RV p11_objects_sync(struct p11_slot *slot, struct ukey_token *token);
+/* The handle of what was just made. */
+CK_RV p11_object_handle(struct p11_session *s, enum p11_kind kind, uint8_t number, CK_OBJECT_HANDLE *handle);
+/* Takes over the attributes, also when it fails. */
+CK_RV p11_object_add(struct p11_session *s, struct p11_attributes *attributes, CK_OBJECT_HANDLE *handle);
+/* New attributes of a session object; takes them over, also when it fails. */
+CK_RV p11_object_replace(struct p11_slot *slot, CK_OBJECT_HANDLE handle, struct p11_attributes *attributes);
+/* Forget handles: of one object, of private objects (log-out), of a session's objects, of all. */
+void p11_object_forget(struct p11_slot *slot, CK_OBJECT_HANDLE handle);
+void p11_objects_forget_private(struct p11_slot *slot);
+void p11_objects_forget_session(struct p11_slot *slot, CK_SESSION_HANDLE session);
+void p11_objects_forget_all(struct p11_slot *slot);
+/* The handle is in the table, whoever may see it. */
+bool p11_object_exists(struct p11_slot *slot, CK_OBJECT_HANDLE handle);
+
+/* ---- key.c ---- */
+
+/* CKR_KEY_HANDLE_INVALID, CKR_KEY_TYPE_INCONSISTENT, or CKR_USER_NOT_LOGGED_IN for a private key not to be seen now. */
+CK_RV p11_key_open(struct p11_session *s, CK_OBJECT_HANDLE handle, bool is_private, struct p11_key *key);
+/* CKR_KEY_HANDLE_INVALID when the object behind the key is gone. */
+CK_RV p11_key_alive(struct p11_session *s, const struct p11_key *key);
+/* A point bare or in an OCTET STRING, for a curve of so many bytes. */
+struct bytes p11_point(struct bytes b, size_t field);
+/* Borrowed from the list. */
+CK_RV p11_public_from_attributes(const CK_ATTRIBUTE *list, CK_ULONG count, struct crypto_pubkey *out);
+
+/* ---- attribute.c ---- */
+
+struct p11_value {
+	const void *data;
+	size_t len;
+	uint8_t store[CRYPTO_POINT_MAX + 8];
+	uint8_t *heap;
+};
+
+/* CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or what reading it failed with. p11_value_clear after CKR_OK. */
+CK_RV p11_attribute(struct p11_view *view, CK_ATTRIBUTE_TYPE type, struct p11_value *value);
+/* Its length alone: nothing is read from the token for it. */
+CK_RV p11_attribute_length(struct p11_view *view, CK_ATTRIBUTE_TYPE type, size_t *len);
+void p11_value_clear(struct p11_value *value);
+/* Borrowed from the directory's entry; false for an algorithm that we do not know. */
+bool p11_key_public(const struct ukey_key *key, struct crypto_pubkey *out);
+CK_OBJECT_CLASS p11_class(const struct p11_view *view);
+/* Does it match every attribute of the template? What must be read for it is looked at last. */
+CK_RV p11_matches(struct p11_view *view, const CK_ATTRIBUTE *list, CK_ULONG count, bool *matches);
+
+/* ---- mechanism.c ---- */
+
+enum p11_scheme {
+	P11_DIGEST,
+	P11_RSA_PKCS1,
+	P11_RSA_RAW,
+	P11_RSA_PSS,
+	P11_RSA_OAEP,
+	P11_ECDSA,
+	P11_ECDH,
+	P11_GENERATE_RSA,
+	P11_GENERATE_EC,
+};
+
+struct p11_mechanism {
+	CK_MECHANISM_TYPE type;
+	enum p11_scheme scheme;
+	enum crypto_hash hash; /* done here before the scheme; CRYPTO_NO_HASH: the caller's */
+	CK_KEY_TYPE key_type;
+	CK_FLAGS flags;
+};
+
+const struct p11_mechanism *p11_mechanism(CK_MECHANISM_TYPE type);
+enum crypto_hash p11_hash(CK_MECHANISM_TYPE type);
+enum crypto_hash p11_mgf(CK_RSA_PKCS_MGF_TYPE type);
+/* The mechanisms that a key may be used with (CKA_ALLOWED_MECHANISMS); returns their number, at most `room` are put. */
+size_t p11_mechanisms_of(CK_KEY_TYPE type, CK_FLAGS flags, CK_MECHANISM_TYPE *list, size_t room);
+/*
+ * Start an operation: mechanism, its parameters, the key (0 with CKF_DIGEST) and whether it may be used so. `flag` is
+ * one of CKF_SIGN, CKF_VERIFY, CKF_ENCRYPT, CKF_DECRYPT, CKF_DIGEST. No mechanism: ends the one that is active.
+ */
+CK_RV p11_operation_init(struct p11_session *s, struct p11_operation *op, CK_FLAGS flag, CK_MECHANISM_PTR mechanism,
+	CK_OBJECT_HANDLE key);
+void p11_operation_end(struct p11_operation *op);
+/* One more part, into the digest or the collected input (CKR_DATA_LEN_RANGE beyond `max`). */
+CK_RV p11_operation_update(struct p11_operation *op, const void *part, size_t len, size_t max);
+/* The longest input of a signature whose mechanism does not hash. */
+size_t p11_input_max(const struct p11_operation *op);
+/* May an input of this length go into a scheme whose mechanism does not hash? */
+CK_RV p11_input_check(const struct p11_operation *op, size_t len);
+size_t p11_signature_size(const struct p11_key *key);
+/* The input of the scheme when the hash is ours: finishes the digest into `out`. */
+CK_RV p11_operation_digest(struct p11_operation *op, struct bytes data, uint8_t *out, size_t *len);
+struct ukey_scheme p11_operation_scheme(const struct p11_operation *op, enum ukey_padding padding);
+/* A pair of pointer and length of a caller. */
+static inline bool p11_bad_input(const void *data, CK_ULONG len)
+{
+	return !data && len;
+}
+
+#endif

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions, and who is logged in. Logged in or not is libukey's knowledge alone: here is no copy that could differ. */
+#include "pkcs11/p11.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the table; the library lock is held ---- */
+
+static size_t position(CK_SESSION_HANDLE handle)
+{
+	size_t low = 0, high = p11.session_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (p11.sessions[middle]->handle < handle)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct p11_session *lookup(CK_SESSION_HANDLE handle)
+{
+	size_t i = position(handle);
+
+	return i < p11.session_count && p11.sessions[i]->handle == handle ? p11.sessions[i] : NULL;
+}
+
+static void session_free(struct p11_session *s)
+{
+	p11_operation_end(&s->sign);
+	p11_operation_end(&s->verify);
+	p11_operation_end(&s->encrypt);
+	p11_operation_end(&s->decrypt);
+	p11_operation_end(&s->digest);
+	free(s->found);
+	ukey_token_unref(s->token);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static void session_close(size_t i)
+{
+	struct p11_session *s = p11.sessions[i];
+
+	memmove(&p11.sessions[i], &p11.sessions[i + 1], (p11.session_count - i - 1) * sizeof(*p11.sessions));
+	p11.session_count--;
+	s->closed = true;
+	p11_objects_forget_session(s->slot, s->handle);
+	if (!s->users)
+		session_free(s);
+}
+
+void p11_sessions_close(struct p11_slot *slot)
+{
+	for (size_t i = p11.session_count; i-- > 0;)
+		if (!slot || p11.sessions[i]->slot == slot)
+			session_close(i);
+}
+
+void p11_sessions_count(const struct p11_slot *slot, CK_ULONG *all, CK_ULONG *rw)
+{
+	*all = *rw = 0;
+	for (size_t i = 0; i < p11.session_count; i++)
+		if (p11.sessions[i]->slot == slot) {
+			++*all;
+			*rw += p11_session_rw(p11.sessions[i]);
+		}
+}
+
+static CK_RV session_add(struct p11_session *s)
+{
+	if (p11.session_count == p11.session_room) {
+		size_t room = p11.session_room ? 2 * p11.session_room : 16;
+		struct p11_session **list = realloc(p11.sessions, room * sizeof(*list));
+
+		if (!list)
+			return CKR_HOST_MEMORY;
+		p11.sessions = list;
+		p11.session_room = room;
+	}
+	s->handle = ++p11.last_session;
+	p11.sessions[p11.session_count++] = s;
+	return CKR_OK;
+}
+
+/* ---- at the door ---- */
+
+static void let_go(struct p11_session *s)
+{
+	p11_lock();
+	if (--s->users == 0 && s->closed)
+		session_free(s);
+	p11_unlock();
+}
+
+CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out)
+{
+	struct p11_session *s;
+	bool closed;
+	CK_RV rv = p11_enter();
+
+	if (rv != CKR_OK)
+		return rv;
+	p11_lock();
+	s = lookup(handle);
+	if (s)
+		s->users++;
+	p11_unlock();
+	if (!s)
+		return p11_leave(CKR_SESSION_HANDLE_INVALID);
+	pthread_mutex_lock(&s->lock);
+	p11_lock();
+	closed = s->closed;
+	p11_unlock();
+	if (closed) {
+		pthread_mutex_unlock(&s->lock);
+		let_go(s);
+		return p11_leave(CKR_SESSION_HANDLE_INVALID);
+	}
+	*out = s;
+	return CKR_OK;
+}
+
+CK_RV p11_session_leave(struct p11_session *s, CK_RV rv)
+{
+	pthread_mutex_unlock(&s->lock);
+	if (rv == CKR_DEVICE_REMOVED)
+		p11_slot_vanished(s->slot, s->token);
+	let_go(s);
+	return p11_leave(rv);
+}
+
+enum ukey_role p11_role(struct p11_session *s)
+{
+	struct ukey_token_info info;
+
+	ukey_token_info(s->token, &info);
+	return info.role;
+}
+
+/* ---- opening and closing ---- */
+
+static struct p11_session *session_new(struct p11_slot *slot, struct ukey_token *token, CK_FLAGS flags)
+{
+	struct p11_session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->slot = slot;
+	s->token = ukey_token_ref(token);
+	s->flags = flags & (CKF_RW_SESSION | CKF_SERIAL_SESSION);
+	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
+static CK_RV open_session(CK_SLOT_ID id, CK_FLAGS flags, CK_SESSION_HANDLE *handle)
+{
+	struct p11_slot *slot;
+	struct ukey_token *token = NULL;
+	struct ukey_token_info info;
+	struct p11_session *s;
+	CK_RV rv = p11_slot_token(id, &slot, &token);
+
+	if (rv != CKR_OK)
+		return rv;
+	pthread_mutex_lock(&slot->gate);
+	ukey_token_info(token, &info);
+	if (info.life_cycle == UKEY_BLANK)
+		rv = CKR_TOKEN_NOT_RECOGNIZED;
+	else if (info.role == UKEY_SO && !(flags & CKF_RW_SESSION))
+		rv = CKR_SESSION_READ_WRITE_SO_EXISTS;
+	s = rv == CKR_OK ? session_new(slot, token, flags) : NULL;
+	if (rv == CKR_OK && !s)
+		rv = CKR_HOST_MEMORY;
+	if (rv == CKR_OK) {
+		p11_lock();
+		rv = slot->token == token ? session_add(s) : CKR_DEVICE_REMOVED;
+		if (rv == CKR_OK)
+			*handle = s->handle;
+		else
+			session_free(s);
+		p11_unlock();
+	}
+	pthread_mutex_unlock(&slot->gate);
+	ukey_token_unref(token);
+	return rv;
+}
+
+CK_RV C_OpenSession(
+	CK_SLOT_ID slotID, CK_FLAGS flags, CK_VOID_PTR pApplication, CK_NOTIFY Notify, CK_SESSION_HANDLE_PTR phSession)
+{
+	CK_RV rv = p11_enter();
+
+	/* Surrender callbacks are never made: no call here can be interrupted in the middle. */
+	(void)pApplication;
+	(void)Notify;
+	if (rv != CKR_OK)
+		return rv;
+	if (!phSession)
+		rv = CKR_ARGUMENTS_BAD;
+	else if (!(flags & CKF_SERIAL_SESSION))
+		rv = CKR_SESSION_PARALLEL_NOT_SUPPORTED;
+	else if (flags & CKF_ASYNC_SESSION)
+		rv = CKR_SESSION_ASYNC_NOT_SUPPORTED;
+	else
+		rv = open_session(slotID, flags, phSession);
+	return p11_leave(rv);
+}
+
+/*
+ * Close one session, or all of the slot. With the last one the log-in ends (2.40, 5.6). The gate keeps a session that
+ * another thread opens meanwhile from being logged out by us.
+ */
+static CK_RV close_sessions(struct p11_slot *slot, struct ukey_token *token, CK_SESSION_HANDLE only)
+{
+	CK_ULONG left = 0, rw;
+	bool closed = false;
+
+	pthread_mutex_lock(&slot->gate);
+	p11_lock();
+	if (!only) {
+		p11_sessions_count(slot, &left, &rw);
+		closed = left != 0;
+		p11_sessions_close(slot);
+	} else if (lookup(only)) {
+		session_close(position(only));
+		closed = true;
+	}
+	p11_sessions_count(slot, &left, &rw);
+	p11_unlock();
+	if (closed && !left) {
+		p11_objects_forget_private(slot);
+		ukey_token_idle(token);
+	}
+	pthread_mutex_unlock(&slot->gate);
+	return closed || !only ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
+}
+
+CK_RV C_CloseSession(CK_SESSION_HANDLE hSession)
+{
+	struct p11_session *s;
+	struct p11_slot *slot = NULL;
+	struct ukey_token *token = NULL;
+	CK_RV rv = p11_enter();
+
+	if (rv != CKR_OK)
+		return rv;
+	p11_lock();
+	s = lookup(hSession);
+	if (s) {
+		slot = s->slot;
+		token = ukey_token_ref(s->token);
+	}
+	p11_unlock();
+	rv = s ? close_sessions(slot, token, hSession) : CKR_SESSION_HANDLE_INVALID;
+	if (token)
+		ukey_token_unref(token);
+	return p11_leave(rv);
+}
+
+CK_RV C_CloseAllSessions(CK_SLOT_ID slotID)
+{
+	struct p11_slot *slot = NULL;
+	struct ukey_token *token = NULL;
+	CK_RV rv = p11_enter();
+
+	if (rv != CKR_OK)
+		return rv;
+	/* Not by p11_slot_token: a late call must not need the readers. */
+	p11_lock();
+	if (slotID < p11.slot_count) {
+		slot = p11.slots[slotID];
+		token = slot->token ? ukey_token_ref(slot->token) : NULL;
+	}
+	p11_unlock();
+	if (!slot)
+		rv = CKR_SLOT_ID_INVALID;
+	else if (token)
+		rv = close_sessions(slot, token, 0);
+	if (token)
+		ukey_token_unref(token);
+	return p11_leave(rv);
+}
+
+static CK_STATE session_state(struct p11_session *s)
+{
+	bool rw = p11_session_rw(s);
+
+	switch (p11_role(s)) {
+	case UKEY_SO:
+		return CKS_RW_SO_FUNCTIONS;
+	case UKEY_USER:
+		return rw ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
+	default:
+		return rw ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
+	}
+}
+
+CK_RV C_GetSessionInfo(CK_SESSION_HANDLE hSession, CK_SESSION_INFO_PTR pInfo)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (!pInfo)
+		return p11_session_leave(s, CKR_ARGUMENTS_BAD);
+	pInfo->slotID = s->slot->id;
+	pInfo->state = session_state(s);
+	pInfo->flags = s->flags;
+	pInfo->ulDeviceError = 0;
+	return p11_session_leave(s, CKR_OK);
+}
+
+/* Which operations a flag of C_SessionCancel names; those that are not built are never active. */
+CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (flags & CKF_SIGN)
+		p11_operation_end(&s->sign);
+	if (flags & CKF_VERIFY)
+		p11_operation_end(&s->verify);
+	if (flags & CKF_ENCRYPT)
+		p11_operation_end(&s->encrypt);
+	if (flags & CKF_DECRYPT)
+		p11_operation_end(&s->decrypt);
+	if (flags & CKF_DIGEST)
+		p11_operation_end(&s->digest);
+	if (flags & CKF_FIND_OBJECTS) {
+		free(s->found);
+		s->found = NULL;
+		s->finding = false;
+	}
+	return p11_session_leave(s, CKR_OK);
+}
+
+/* ---- log-in ---- */
+
+/* C_Login knows only one kind of wrong PIN; a length that cannot be right costs no try. */
+static CK_RV login_rv(enum ukey_status status)
+{
+	if (status == UKEY_PIN_LENGTH || status == UKEY_PIN_POLICY || status == UKEY_DATA_INVALID)
+		return CKR_PIN_INCORRECT;
+	return p11_rv(status);
+}
+
+static struct p11_operation *waiting_for_pin(struct p11_session *s)
+{
+	struct p11_operation *const list[] = {&s->sign, &s->decrypt};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+		if (list[i]->mechanism && list[i]->key.always_authenticate && !list[i]->authenticated)
+			return list[i];
+	return NULL;
+}
+
+/* Once for each use of a key with CKA_ALWAYS_AUTHENTICATE, after the operation's Init (2.40, 5.6). */
+static CK_RV login_again(struct p11_session *s, const uint8_t *pin, size_t len)
+{
+	struct p11_operation *op = waiting_for_pin(s);
+	CK_RV rv;
+
+	if (!op)
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (p11_role(s) != UKEY_USER)
+		return CKR_USER_NOT_LOGGED_IN;
+	rv = login_rv(ukey_login_again(s->token, pin, len));
+	op->authenticated = rv == CKR_OK;
+	return rv;
+}
+
+static CK_RV log_in(struct p11_session *s, enum ukey_role role, const uint8_t *pin, size_t len)
+{
+	struct ukey_token_info info;
+	CK_ULONG all, rw;
+
+	ukey_token_info(s->token, &info);
+	if (info.role != UKEY_NOBODY)
+		return info.role == role ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+	if (role == UKEY_USER && !info.user_pin.exists)
+		return CKR_USER_PIN_NOT_INITIALIZED;
+	p11_lock();
+	p11_sessions_count(s->slot, &all, &rw);
+	p11_unlock();
+	if (role == UKEY_SO && all != rw)
+		return CKR_SESSION_READ_ONLY_EXISTS;
+	return login_rv(ukey_login(s->token, role, pin, len));
+}
+
+CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	/* No protected authentication path: the PIN comes from the caller. */
+	if (userType > CKU_CONTEXT_SPECIFIC)
+		rv = CKR_USER_TYPE_INVALID;
+	else if (!pPin)
+		rv = CKR_ARGUMENTS_BAD;
+	else if (userType == CKU_CONTEXT_SPECIFIC)
+		rv = login_again(s, pPin, ulPinLen);
+	else
+		rv = log_in(s, userType == CKU_SO ? UKEY_SO : UKEY_USER, pPin, ulPinLen);
+	return p11_session_leave(s, rv);
+}
+
+/* There is one user and one SO, and they have no names. */
+CK_RV C_LoginUser(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen,
+	CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen)
+{
+	struct p11_session *s;
+	CK_RV rv;
+
+	if (!pUsername && !ulUsernameLen)
+		return C_Login(hSession, userType, pPin, ulPinLen);
+	rv = p11_session_enter(hSession, &s);
+	if (rv != CKR_OK)
+		return rv;
+	return p11_session_leave(s, pUsername ? CKR_USER_TYPE_INVALID : CKR_ARGUMENTS_BAD);
+}
+
+/* Handles of private objects end with the log-in and do not come back (2.40, 5.6). */
+CK_RV C_Logout(CK_SESSION_HANDLE hSession)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (p11_role(s) == UKEY_NOBODY)
+		return p11_session_leave(s, CKR_USER_NOT_LOGGED_IN);
+	rv = p11_rv(ukey_logout(s->token));
+	p11_objects_forget_private(s->slot);
+	return p11_session_leave(s, rv);
+}
