@@ -29,3 +29,10 @@ tests_fuzz_fuzz_est_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 tests_fuzz_fuzz_est_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_est_LDADD = libukeyra.la libcommon.la
 EXTRA_DIST += tests/fuzz/corpus/est
+
+# The firmware's commands, with power cuts among them.
+FUZZ_TARGETS += tests/fuzz/fuzz_fw_command
+tests_fuzz_fuzz_fw_command_SOURCES = tests/fuzz/fuzz_fw_command.c
+tests_fuzz_fuzz_fw_command_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_fw_command_LDADD = $(ramtoken_ldadd)
+EXTRA_DIST += tests/fuzz/corpus/fw_command

@@ -8,14 +8,27 @@ wire_ldadd = libwire.la $(ramtoken_ldadd) $(CMOCKA_LIBS)
 WIRE_TESTS += \
 	tests/wire/test_access \
 	tests/wire/test_chaining \
-	tests/wire/test_channels
+	tests/wire/test_channels \
+	tests/wire/test_directory \
+	tests/wire/test_full \
+	tests/wire/test_golden \
+	tests/wire/test_pin
 tests_wire_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_access_LDADD = $(wire_ldadd)
 tests_wire_test_chaining_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_chaining_LDADD = $(wire_ldadd)
 tests_wire_test_channels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_channels_LDADD = $(wire_ldadd)
-EXTRA_DIST += tests/wire/freestanding.sh
+tests_wire_test_directory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_test_directory_LDADD = $(wire_ldadd)
+tests_wire_test_full_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_full_LDADD = $(wire_ldadd)
+tests_wire_test_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_pin_LDADD = $(wire_ldadd)
+tests_wire_test_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN='"$(abs_top_srcdir)/tests/wire/golden"'
+tests_wire_test_golden_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_golden_LDADD = $(wire_ldadd)
+EXTRA_DIST += tests/wire/freestanding.sh tests/wire/golden
 
 # The emulator in a real pcscd: tests/wire/vpcd.sh.
 check_PROGRAMS += tests/lib/pcsc_talk

@@ -167,7 +167,7 @@ bool hal_random(struct hal *hal, uint8_t *to, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		to[i] = chance(hal);
-	return true;
+	return !hal->no_chance;
 }
 
 void hal_serial(struct hal *hal, uint8_t serial[8])

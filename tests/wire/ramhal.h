@@ -38,6 +38,7 @@ struct hal {
 	/* The n-th flash operation from now answers false, having done nothing (1: the next); 0: never. */
 	unsigned long fail_at;
 	bool fail_reads;
+	bool no_chance; /* the random generator is broken */
 
 	uint64_t chance; /* state of the generator: tests are repeatable */
 	unsigned served;

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any sequence of commands against the firmware. Input: one byte that chooses the token's state, then commands, each
+ * after its length in two bytes; a length of FFFF cuts the power at the flash operation that the next byte names, in
+ * the command after. Whatever comes: an answer with a status word of the protocol, the flash rules kept (ramhal
+ * aborts), and the flash mounts at the next power-on with its label, digest and directory readable.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/wire/ramtoken.h"
+
+#define FLASH  (64 * 1024)
+#define SECTOR 4096
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(what)                                                                                                  \
+	do {                                                                                                           \
+		if (!(what))                                                                                           \
+			abort();                                                                                       \
+	} while (0)
+
+static struct ramtoken *token;
+static uint8_t *images[3];
+
+static void run(const char *hex)
+{
+	uint8_t raw[128];
+	size_t n = 0;
+
+	for (; hex[0] && hex[1]; hex += 2) {
+		char digits[3] = {hex[0], hex[1], 0};
+		raw[n++] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	struct rapdu r;
+	REQUIRE(rapdu_parse(ramtoken_transceive(token, BYTES(raw, n)), &r) && r.sw == SW_OK);
+}
+
+static void prepare(void)
+{
+	const struct ramtoken_options o = {.flash_size = FLASH, .sector = SECTOR};
+
+	token = ramtoken_new(&o);
+	images[0] = ramtoken_snapshot(token);
+	run("80E000000D80014181083837363534333231");
+	images[1] = ramtoken_snapshot(token);
+	run("00200082083837363534333231");
+	run("002C0281088106313233343536");
+	run("0020008106313233343536");
+	run("0047110006AC048302000500");
+	run("0047070109AC078302000385010100");
+	run("00DB3FFF095C0201005303700141");
+	run("00DB3FFF0E5C02030153088401018503414243");
+	images[2] = ramtoken_snapshot(token);
+}
+
+static bool known(uint16_t sw)
+{
+	static const uint16_t words[] = {0x9000, 0x6400, 0x6401, 0x6581, 0x6700, 0x6881, 0x6882, 0x6883, 0x6982, 0x6983,
+		0x6985, 0x6A80, 0x6A81, 0x6A82, 0x6A84, 0x6A86, 0x6A88, 0x6A89, 0x6D00, 0x6E00};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (sw == words[i])
+			return true;
+	return (sw >> 8) == 0x61 || (sw >> 4) == 0x63C;
+}
+
+/* Token information, directory: what a reader sees first. */
+static void look(void)
+{
+	static const uint8_t select[] = {0x00, 0xA4, 0x04, 0x00, 5, 0xF0, 0x4F, 0x70, 0x65, 0x6E, 0};
+	static const uint8_t directory[] = {0x00, 0xCB, 0x3F, 0xFF, 0, 0, 4, 0x5C, 2, 0, 2, 0, 0};
+	unsigned long operations = token->hal.writes + token->hal.erases;
+	struct rapdu r;
+
+	token->hal.cut_at = 0;
+	ramtoken_power_cycle(token);
+	REQUIRE(rapdu_parse(ramtoken_transceive(token, BYTES_OF(select)), &r) && r.sw == SW_OK);
+	REQUIRE(r.data.data[r.data.len - 1] == 0);
+	REQUIRE(rapdu_parse(ramtoken_transceive(token, BYTES_OF(directory)), &r) && r.sw == SW_OK);
+	REQUIRE(token->hal.writes + token->hal.erases == operations);
+}
+
+/* Begin on any channel state that the first byte asks for. */
+static void begin(uint8_t state)
+{
+	token->hal.chance = token->hal.served = 0;
+	token->hal.cut_at = 0;
+	token->hal.torn = (enum ramhal_torn)((state >> 4) % RAMHAL_TORN_MODES);
+	token->hal.button = !(state & 0x80);
+	ramtoken_restore(token, images[state % 3]);
+	if (state & 0x04 && state % 3 == 2)
+		run("0020008106313233343536");
+	if (state & 0x08 && state % 3 > 0)
+		run("00200082083837363534333231");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cursor c = cursor_of(BYTES(data, size));
+	struct rapdu r;
+
+	if (!token)
+		prepare();
+	begin(cursor_u8(&c));
+	while (c.left > 0 && !c.failed) {
+		size_t len = cursor_u16(&c);
+		if (len == 0xFFFF) {
+			token->hal.cut_at = cursor_u8(&c);
+			continue;
+		}
+		struct bytes command = cursor_take(&c, len < c.left ? len : c.left);
+		struct bytes answer = ramtoken_transceive(token, command);
+		if (token->off) {
+			look();
+			continue;
+		}
+		REQUIRE(rapdu_parse(answer, &r) && known(r.sw));
+		REQUIRE(r.data.len == 0 || r.sw == SW_OK || (r.sw >> 8) == 0x61);
+	}
+	look();
+	return 0;
+}
