@@ -16,6 +16,7 @@
 #ifndef VALGRIND_MAKE_MEM_UNDEFINED
 #define VALGRIND_MAKE_MEM_UNDEFINED(p, n) ((void)(p), (void)(n))
 #define VALGRIND_MAKE_MEM_DEFINED(p, n)   ((void)(p), (void)(n))
+#define RUNNING_ON_VALGRIND               0
 #endif
 
 /* Moduli around a byte's edge: EM of PSS is a byte shorter than the modulus where bits = 8k + 1. */
@@ -199,6 +200,8 @@ static void pss_agrees_with_openssl(void **state)
 			for (size_t key = 0; key < KEYS; key++) {
 				struct rsa_pad_params p = {(enum crypto_hash)h, (enum crypto_hash)m, 0};
 				size_t max;
+				if (RUNNING_ON_VALGRIND && (h + m + key) % 9 != 0) /* a sample is enough there */
+					continue;
 				if (key == LARGE && (h + m) % 4 != 0)
 					continue;
 				if (!rsa_pad_pss_salt_max(p.hash, sizes[key], &max))
@@ -429,6 +432,8 @@ static void oaep_agrees_with_openssl(void **state)
 			for (size_t key = 0; key < KEYS; key++) {
 				struct rsa_pad_params p = {(enum crypto_hash)h, (enum crypto_hash)m, 0};
 				size_t max;
+				if (RUNNING_ON_VALGRIND && (h + m + key) % 9 != 0) /* a sample is enough there */
+					continue;
 				if (!rsa_pad_oaep_message_max(p.hash, k_of(key), &max))
 					continue;
 				size_t n = random_below(max + 1);
