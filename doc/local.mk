@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += doc/token-protocol.md
+EXTRA_DIST += doc/architecture.md doc/token-protocol.md
