@@ -46,3 +46,15 @@ driver_bench_ldadd = libdriverbench.la $(loop_ldadd) $(CMOCKA_LIBS)
 WIRE_TESTS += tests/wire/test_driver_budget
 tests_wire_test_driver_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_budget_LDADD = $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_pin
+tests_wire_test_driver_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_pin_LDADD = $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_object
+tests_wire_test_driver_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_object_LDADD = $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_key
+tests_wire_test_driver_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_key_LDADD = $(driver_bench_ldadd)
