@@ -33,31 +33,37 @@ char *ra_path(const char *dir, const char *name)
 	return joined(dir, "/", name);
 }
 
+static enum ra_status read_all(int fd, const char *path, char *text)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && len < FILE_MAX) {
+		n = read(fd, text + len, FILE_MAX - len);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			len += (size_t)n;
+	}
+	text[len] = '\0';
+	return n < 0 ? failed(path) : RA_OK;
+}
+
 enum ra_status ra_file_read(const char *path, char **out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = calloc(1, FILE_MAX + 1);
-	size_t len = 0;
-	ssize_t n = 1;
+	char *text = NULL;
 	enum ra_status status = RA_OK;
 
 	if (fd < 0)
-		status = failed(path);
-	else if (text == NULL)
-		status = RA_MEMORY;
-	while (status == RA_OK && n > 0 && len < FILE_MAX) {
-		n = read(fd, text + len, FILE_MAX - len);
-		if (n < 0 && errno != EINTR)
-			status = failed(path);
-		len += n > 0 ? (size_t)n : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (status == RA_OK) {
+		return failed(path);
+	text = malloc(FILE_MAX + 1);
+	status = text == NULL ? RA_MEMORY : read_all(fd, path, text);
+	close(fd);
+	if (status == RA_OK)
 		*out = text;
-		return RA_OK;
-	}
-	free(text);
+	else
+		free(text);
 	return status;
 }
 

@@ -11,9 +11,9 @@
 #include <openssl/x509v3.h>
 
 #include "common/i18n.h"
+#include "ra/file.h"
 #include "ra/name.h"
 
-#define FILE_MAX  (256 * 1024)
 #define LIST_MAX  64
 #define YEARS_MAX 10
 
@@ -309,23 +309,11 @@ enum ra_status ra_profiles_parse(const char *json, const char *file, struct ra_p
 
 enum ra_status ra_profiles_load(const char *path, struct ra_profiles **out)
 {
-	FILE *file = fopen(path, "re");
-	char *text = calloc(1, FILE_MAX + 2);
-	enum ra_status status = RA_OK;
+	char *text = NULL;
+	enum ra_status status = ra_file_read(path, &text);
 
-	if (text == NULL)
-		status = RA_MEMORY;
-	else if (file == NULL)
-		status = ra_fail(RA_BAD_PROFILE, _("%s cannot be read"), path);
-	if (status == RA_OK) {
-		size_t n = fread(text, 1, FILE_MAX + 1, file);
-		if (ferror(file) || n > FILE_MAX || memchr(text, '\0', n) != NULL)
-			status = ra_fail(RA_BAD_PROFILE, _("%s cannot be read"), path);
-	}
 	if (status == RA_OK)
 		status = ra_profiles_parse(text, path, out);
-	if (file != NULL)
-		fclose(file);
 	free(text);
 	return status;
 }

@@ -26,6 +26,7 @@ check() { # check NAME COMMAND...
 	shift
 	if out=$("$@" 2>&1); then ok "$name"; else fail "$name" "$out"; fi
 }
+lacks() { ! grep -aF "$@"; } # lacks TEXT FILE...: and shows it otherwise
 same() { # same NAME WANTED GOT
 	if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "wanted: $2" "got:    $3"; fi
 }
@@ -50,27 +51,44 @@ same "init refuses a short passphrase" 3 "$(($? - 1))"
 same "and left nothing" "" "$(ls -d ca2* 2>/dev/null)"
 "$ra" serve --dir ca --listen 127.0.0.1:0 --passphrase-file wrong 2>err
 same "serve refuses a wrong passphrase" 4 $?
-grep -q "horse" err && fail "the passphrase is in the message" || ok "no passphrase in the message"
+check "no passphrase in the message" lacks horse err
 "$ra" serve --dir nowhere --passphrase-file pass 2>/dev/null
 same "serve without a CA" 3 $?
 same "ca.key is for its owner only" 600 "$(stat -c %a ca/ca.key)"
-grep -q "BEGIN ENCRYPTED PRIVATE KEY" ca/ca.key && ok "ca.key is encrypted" || fail "ca.key is not encrypted"
+check "ca.key is encrypted" grep "BEGIN ENCRYPTED PRIVATE KEY" ca/ca.key
 "$ra" cacert --dir ca >ca.pem
 check "the CA's certificate verifies itself" openssl verify -x509_strict -CAfile ca.pem ca.pem
 check "the server's certificate is good for localhost" openssl verify -x509_strict -CAfile ca.pem -purpose sslserver -verify_hostname localhost ca/tls.crt
 check "and for 127.0.0.1" openssl verify -x509_strict -CAfile ca.pem -purpose sslserver -verify_ip 127.0.0.1 ca/tls.crt
 
+# Killed at any moment, init leaves a whole CA or none.
+whole=0 none=0 half=
+for s in 0.005 0.02 0.05 0.1 0.12 0.15 0.18 0.2 0.25 0.3 0.35 0.4 0.5 0.7 5; do
+	timeout -s KILL $s "$ra" init --dir "killed$s" --name "CN=x" --passphrase-file pass >/dev/null 2>&1
+	if [ ! -e "killed$s" ]; then none=$((none + 1))
+	elif [ "$("$ra" list --dir "killed$s" | wc -l)" = 2 ] && openssl verify -CAfile "killed$s/ca.crt" "killed$s/tls.crt" >/dev/null; then whole=$((whole + 1))
+	else half="$half $s"
+	fi
+done 2>/dev/null
+same "init killed: $none times no CA, $whole times a whole one, never a half" "" "$half"
+
 # ---- serve ----
 
-# shellcheck disable=SC2086
-${WRAP:-} "$ra" serve --dir ca --listen 127.0.0.1:0 --port-file port --passphrase-file pass >server.out 2>server.log &
-server=$!
-for _ in $(seq 300); do [ -s port ] && grep -q "^listening on" server.out && break; sleep 0.1; done
-grep -q "^listening on https://127.0.0.1:$(cat port)/" server.out && ok "serve says where it listens" || {
+serve() { # serve PORT
+	rm -f port
+	# shellcheck disable=SC2086
+	${WRAP:-} "$ra" serve --dir ca --listen "127.0.0.1:$1" --port-file port --passphrase-file pass >server.out 2>>server.log &
+	server=$!
+	for _ in $(seq 300); do [ -s port ] && grep -q "^listening on" server.out && break; sleep 0.1; done
+	grep -q "^listening on https://127.0.0.1:$(cat port)/" server.out
+}
+if serve 0; then
+	ok "serve says where it listens"
+else
 	fail "serve does not listen" "$(cat server.log)"
 	echo "$passed passed, $failed failed"
 	exit 1
-}
+fi
 base=https://localhost:$(cat port)/.well-known/est
 
 "$ra" serve --dir ca --listen "127.0.0.1:$(cat port)" --passphrase-file pass 2>/dev/null
@@ -110,13 +128,15 @@ refused() {
 # ---- what a good client sees ----
 
 same "cacerts" 200 "$(est cacerts)"
-certificate >got.pem && cmp -s got.pem <(openssl x509 -in ca.pem) && ok "cacerts holds the CA's certificate" || fail "cacerts is something else"
+certificate >got.pem
+check "cacerts holds the CA's certificate" cmp got.pem ca.pem
 same "cacerts with a profile" 200 "$(est person-sign/cacerts)"
 same "csrattrs without a profile: none" 204 "$(est csrattrs)"
 same "csrattrs of a profile" 200 "$(est person-sign/csrattrs)"
 same "csrattrs name the preferred curve" "id-ecPublicKey prime256v1" "$(base64 -d answer | openssl asn1parse -inform DER | sed -n 's/.*OBJECT *://p' | tr '\n' ' ' | sed 's/ $//')"
 same "csrattrs name the RSA size" 200 "$(est person-exchange/csrattrs)"
-base64 -d answer | openssl asn1parse -inform DER | grep -q ':0800' && ok "of 2048 bits" || fail "no 2048"
+base64 -d answer | openssl asn1parse -inform DER >parsed
+check "of 2048 bits" grep ":0800" parsed
 
 openssl ecparam -name prime256v1 -genkey -noout -out ec.key
 openssl ecparam -name secp384r1 -genkey -noout -out ec384.key
@@ -125,7 +145,7 @@ for kind in ec ec384 rsa; do
 	c=$(code --subject "CN=李雷,O=示例,C=CN" --email "li@example.com" --profile person-sign)
 	request $kind.key "/C=CN/O=示例/CN=李雷" >r.b64
 	same "enrol, $kind" 200 "$(enroll "$c" r.b64)"
-	grep -qi '^content-type: application/pkcs7-mime; smime-type=certs-only' headers && ok "content type, $kind" || fail "content type, $kind"
+	check "content type, $kind" grep -i '^content-type: application/pkcs7-mime; smime-type=certs-only' headers
 	certificate >$kind.pem
 	check "the certificate verifies, $kind" openssl verify -x509_strict -CAfile ca.pem -purpose sslclient -verify_email li@example.com $kind.pem
 	same "it is for the key, $kind" "$(openssl pkey -in $kind.key -pubout)" "$(openssl x509 -in $kind.pem -noout -pubkey)"
@@ -198,7 +218,7 @@ request ec.key "/CN=Han Meimei" -addext subjectAltName=email:boss@example.com >s
 base64 -d good.b64 >good.der
 size=$(stat -c %s good.der)
 last=$(tail -c 1 good.der | od -An -tu1)
-{ head -c $((size - 1)) good.der; printf "\\x$(printf %02x $((last ^ 1)))"; } | base64 -w0 >pop.b64
+{ head -c $((size - 1)) good.der; printf '%b' "\\x$(printf %02x $((last ^ 1)))"; } | base64 -w0 >pop.b64
 { cat good.der; printf '\0'; } | base64 -w0 >trailing.b64
 head -c $((size / 2)) good.der | base64 -w0 >cut.b64
 echo "this is not base64!" >garbage.b64
@@ -232,7 +252,7 @@ enroll "$good" huge.b64 >/dev/null
 check "a huge body: the server lives" alive
 refused "wrong content type" 415 "$(est simpleenroll -u "x:$good" -H "Content-Type: text/plain" --data-binary @good.b64)"
 refused "no code" 401 "$(est simpleenroll -H "Content-Type: application/pkcs10" --data-binary @good.b64)"
-grep -qi '^www-authenticate: Basic' headers && ok "401 asks for Basic" || fail "401 without WWW-Authenticate"
+check "401 asks for Basic" grep -i '^www-authenticate: Basic' headers
 refused "unknown code" 401 "$(enroll "$("$ra" init --dir other --name CN=o --passphrase-file pass >/dev/null; "$ra" code new --dir other --subject CN=o --profile device 2>/dev/null)" good.b64)"
 refused "mistyped code" 401 "$(enroll "12345-12345-12345-12345" good.b64)"
 refused "long code" 401 "$(enroll "$(head -c 4000 /dev/zero | tr '\0' A)" good.b64)"
@@ -281,6 +301,18 @@ done
 wait "${clients[@]}"
 same "twenty clients with one code get one certificate" "1 $((certificates + 1))" "$(sha256sum many.[0-9]* | cut -c1-64 | sort -u | wc -l) $(count)"
 
+# The server dies without warning; the next one knows all that was answered.
+crash=$(code --subject "CN=Crash" --profile person-sign)
+request ec.key "/CN=Crash" >crash.b64
+same "enrol before a crash" 200 "$(enroll "$crash" crash.b64)"
+cp answer first
+kill -KILL "$server"
+wait "$server" 2>/dev/null
+serve "$(cat port)"
+same "the server starts again after a crash" 0 $?
+same "enrol again after the crash" 200 "$(enroll "$crash" crash.b64)"
+check "gives the same certificate" cmp answer first
+
 # ---- the operator's side ----
 
 serial=$(openssl x509 -in ec.pem -noout -serial | sed 's/.*=//')
@@ -288,7 +320,7 @@ same "list --json knows the certificate" "valid person-sign CN=李雷,O=示例,C
 "$ra" show --dir ca "$serial" --json | jq -j .pem >shown.pem
 check "show gives it back" cmp shown.pem ec.pem
 "$ra" show --dir ca "$serial" >shown.txt
-grep -q "李雷" shown.txt && grep -q "BEGIN CERTIFICATE" shown.txt && ok "show is readable" || fail "show is not readable"
+check "show is readable" grep "Subject:.*李雷" shown.txt
 "$ra" show --dir ca 00FF 2>/dev/null
 same "show of an unknown serial" 6 $?
 "$ra" code cancel --dir ca 99999 2>/dev/null
@@ -305,7 +337,7 @@ check "help" "$ra" --help
 check "version" "$ra" --version
 same "every code of the list has a state" "" "$("$ra" code list --dir ca --json | jq -r '.[].state' | grep -vxE 'open|used|cancelled')"
 for secret in "$good" "${good//-/}" "correct horse"; do
-	if grep -aqF "$secret" server.log server.out ca/ra.db ca/ra.db-wal; then fail "a secret is in a log or in the database"; else ok "no secret in logs and database"; fi
+	check "no secret in logs and database" lacks "$secret" server.log server.out ca/ra.db ca/ra.db-wal
 done
 
 # ---- stop ----
@@ -314,11 +346,11 @@ kill -TERM "$server"
 wait "$server"
 same "the server stops on SIGTERM with 0" 0 $?
 server=
-[ -e ca/ra.db-wal ] && fail "a write-ahead log is left" || ok "the database is closed"
+same "the database is closed" "" "$(ls ca/ra.db-wal 2>/dev/null)"
 echo "extra = 1" >>ca/profiles.json
 "$ra" serve --dir ca --listen 127.0.0.1:0 --passphrase-file pass 2>err
 same "a damaged profiles file is refused" 3 $?
-grep -q "profiles.json" err && ok "and named" || fail "and not named" "$(cat err)"
+check "and named" grep "profiles.json" err
 
 [ "$failed" -eq 0 ] || { echo "--- server's log"; tail -20 server.log; }
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
