@@ -1,1 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
+# Everything but main() in one convenience library: the unit tests link it too.
+noinst_LTLIBRARIES += libtool-ukey.la
+libtool_ukey_la_SOURCES = \
+	tools/tool.c tools/tool.h tools/options.def tools/commands.c \
+	tools/ui.c tools/ui.h tools/progress.c \
+	tools/pin_source.c tools/pin_source.h \
+	tools/names.c tools/names.h \
+	tools/pick_token.c tools/pick_token.h \
+	tools/token_provider.c tools/token_provider.h tools/token_provider_private.h \
+	tools/token_keymgmt.c tools/token_signature.c tools/token_decrypt.c
+libtool_ukey_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(CRYPTO_CFLAGS) $(CURL_CFLAGS) \
+	-DP11_CONFIG_DIR='"$(p11configdir)"' -DP11_MODULE_DIR='"$(p11moduledir)"'
+libtool_ukey_la_LIBADD = libukey.la libcommon.la $(JANSSON_LIBS) $(P11KIT_LIBS) $(CURL_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+
+bin_PROGRAMS += ukey
+ukey_SOURCES = tools/ukey.c
+ukey_CPPFLAGS = $(libtool_ukey_la_CPPFLAGS)
+ukey_LDADD = libtool-ukey.la

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which token and which key the command line means. */
+#ifndef UKEY_TOOLS_PICK_TOKEN_H
+#define UKEY_TOOLS_PICK_TOKEN_H
+
+#include <p11-kit/uri.h>
+
+#include "tools/pin_source.h"
+#include "tools/tool.h"
+
+/* What --token said. */
+struct token_spec {
+	const char *text; /* NULL: any */
+	P11KitUri *uri;   /* when it began with pkcs11: */
+};
+
+/* UKEY_ARGUMENT for a URI that p11-kit does not take, that has parts nobody knows, or that holds a PIN. */
+enum ukey_status token_spec_parse(struct tool *t, const char *text, struct token_spec *out);
+void token_spec_clear(struct token_spec *spec);
+
+/* How well a token fits: 0 not at all, 1 beginning of the serial, 2 label, 3 whole serial; URIs and "any" fit with 3.
+ */
+unsigned token_spec_fits(const struct token_spec *spec, const struct ukey_token_info *info);
+
+/* A token that is open for a command. */
+struct session {
+	struct tool *tool;
+	struct token_spec spec;
+	struct ukey_token *token;
+	struct ukey_token_info info;
+	struct pin pin; /* kept only for keys that want it before each use */
+};
+
+/* Looks at all readers, takes the one token that fits best. The session is to be closed in any case. */
+enum ukey_status session_open(struct tool *t, struct session *s);
+void session_close(struct session *s);
+/* "00112233445566AA (Label)". */
+void session_name(const struct session *s, char *out, size_t cap);
+
+/* Brings tries left and the next step into the failure of a call that tried a PIN. */
+enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum ukey_status failed);
+/* Fails when this PIN does not exist or is blocked, warns before the last try. To be called before a PIN is asked. */
+enum ukey_status session_pin_usable(struct session *s, enum ukey_role role);
+/* Asks for the role's PIN ("PIN of ..."). */
+enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct pin *out);
+/* Log in as the user; keeps the PIN when keep is set. */
+enum ukey_status session_login(struct session *s, enum ukey_role role, bool keep);
+
+/* A fit key of the directory: by --key-ref, the URI's id and object, or because it is the only one. */
+typedef bool key_fits(const struct ukey_key *key);
+bool key_fits_any(const struct ukey_key *key);
+bool key_fits_sign(const struct ukey_key *key);
+bool key_has_certificate(const struct ukey_key *key);
+bool key_signs_with_certificate(const struct ukey_key *key);
+enum ukey_status pick_key(
+	struct session *s, const struct ukey_directory *d, key_fits *fits, const struct ukey_key **out);
+
+#endif
