@@ -58,9 +58,9 @@ static bool uri_fits(P11KitUri *uri, const struct ukey_token_info *info)
 	CK_TOKEN_INFO token = {0};
 
 	pad(token.label, sizeof(token.label), info->label);
-	pad(token.manufacturer_id, sizeof(token.manufacturer_id), info->manufacturer);
+	pad(token.manufacturerID, sizeof(token.manufacturerID), info->manufacturer);
 	pad(token.model, sizeof(token.model), info->model);
-	pad(token.serial_number, sizeof(token.serial_number), info->serial);
+	pad(token.serialNumber, sizeof(token.serialNumber), info->serial);
 	return p11_kit_uri_match_token_info(uri, &token) != 0;
 }
 

@@ -433,7 +433,7 @@ static bool derive_x963(struct agreeing *a, struct bytes z, unsigned char *out, 
 	params[count++] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, a->digest, 0);
 	params[count++] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)z.data, z.len);
 	if (a->ukm != NULL)
-		params[count++] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_UKM, a->ukm, a->ukm_len);
+		params[count++] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, a->ukm, a->ukm_len);
 	params[count] = OSSL_PARAM_construct_end();
 	good = ctx != NULL && EVP_KDF_derive(ctx, out, len, params) > 0;
 	EVP_KDF_CTX_free(ctx);

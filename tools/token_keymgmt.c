@@ -98,14 +98,15 @@ static bool take_integer(const OSSL_PARAM params[], const char *name, uint8_t *b
 	return len > 0;
 }
 
+/* OpenSSL hands over peers' public keys with "all" selected: a key without our handle is a public one, whatever was
+ * asked. */
 static int signer_import(struct token_key *key, int selection, const OSSL_PARAM params[])
 {
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, TOKEN_KEY_SIGNER);
 
-	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0)
+	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || p == NULL)
 		return 1;
-	/* without our own handle a private key has no business here */
-	if (p == NULL || p->data_type != OSSL_PARAM_OCTET_STRING || p->data_size != sizeof(key->signer))
+	if (p->data_type != OSSL_PARAM_OCTET_STRING || p->data_size != sizeof(key->signer))
 		return 0;
 	memcpy(&key->signer, p->data, sizeof(key->signer));
 	return key->signer != NULL;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -237,7 +238,7 @@ static void print_row(const struct ui_table *table, size_t row, const size_t *wi
 void ui_table_print(struct ui_table *table, FILE *out)
 {
 	size_t widths[16] = {0};
-	size_t terminal = terminal_columns(out);
+	size_t terminal = out != NULL ? terminal_columns(out) : 0;
 
 	if (table == NULL)
 		return;
@@ -246,7 +247,7 @@ void ui_table_print(struct ui_table *table, FILE *out)
 		if (w > widths[i % table->columns])
 			widths[i % table->columns] = w;
 	}
-	for (size_t row = 0; (row + 1) * table->columns <= table->count; row++)
+	for (size_t row = 0; out != NULL && (row + 1) * table->columns <= table->count; row++)
 		print_row(table, row, widths, terminal, out);
 	for (size_t i = 0; i < table->count; i++)
 		free(table->cells[i]);

@@ -29,7 +29,7 @@ void ui_time_asn1(const char digits[15], char out[UI_TIME_SIZE]);
 struct ui_table;
 struct ui_table *ui_table_new(const char *const *headings, size_t columns);
 void ui_table_cell(struct ui_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Prints and frees. */
+/* Prints (unless out is NULL) and frees. */
 void ui_table_print(struct ui_table *table, FILE *out);
 
 /* "Serial:    00AB" with the values aligned: pairs of name and value, ended by NULL. */
