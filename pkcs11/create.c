@@ -406,7 +406,7 @@ static CK_RV destroy(struct p11_session *s, const struct p11_view *v)
 	case P11_DATA:
 		return p11_rv(ukey_delete_data(s->token, v->object.number));
 	default:
-		/* A public key goes with its private key. */
+		/* A public key goes with its private key, and never before. */
 		return CKR_ACTION_PROHIBITED;
 	}
 }
@@ -419,10 +419,14 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject)
 
 	if (rv != CKR_OK)
 		return rv;
+	if (p11_object_exhume(s->slot, hObject))
+		return p11_session_leave(s, CKR_OK);
 	rv = p11_view_open(s, hObject, &view);
 	if (rv != CKR_OK)
 		return p11_session_leave(s, rv);
 	rv = destroy(s, &view);
+	if (rv == CKR_OK && view.object.kind == P11_PRIVATE_KEY)
+		p11_objects_bury(s, view.object.number);
 	p11_view_close(&view);
 	if (rv == CKR_OK)
 		p11_object_forget(s->slot, hObject);

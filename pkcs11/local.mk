@@ -20,3 +20,5 @@ dist_p11config_DATA = pkcs11/ukey.module
 # libtool's own file is of no use beside a module.
 install-data-hook:
 	rm -f $(DESTDIR)$(p11moduledir)/ukey-pkcs11.la
+
+EXTRA_DIST += tests/clients/pkcs11-tool.sh

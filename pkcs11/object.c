@@ -178,7 +178,7 @@ static CK_RV adopt(struct p11_slot *slot, const struct ukey_directory *d)
 	if (!make_room(slot, more))
 		return CKR_HOST_MEMORY;
 	for (size_t i = slot->object_count; i-- > 0;)
-		if (slot->objects[i].kind != P11_SESSION_OBJECT && !listed(d, &slot->objects[i]))
+		if (slot->objects[i].kind < P11_SESSION_OBJECT && !listed(d, &slot->objects[i]))
 			forget(slot, i);
 	for (step = 0; walk(d, &step, &o);)
 		if (!lookup_place(slot, o.kind, o.number))
@@ -232,7 +232,7 @@ bool p11_object_exists(struct p11_slot *slot, CK_OBJECT_HANDLE handle)
 	bool exists;
 
 	pthread_mutex_lock(&slot->lock);
-	exists = lookup(slot, handle) != NULL;
+	exists = lookup(slot, handle) && lookup(slot, handle)->kind != P11_GONE;
 	pthread_mutex_unlock(&slot->lock);
 	return exists;
 }
@@ -284,11 +284,40 @@ void p11_objects_forget_private(struct p11_slot *slot)
 	pthread_mutex_unlock(&slot->lock);
 }
 
+void p11_objects_bury(struct p11_session *s, ukey_key_ref ref)
+{
+	struct p11_object *object;
+
+	pthread_mutex_lock(&s->slot->lock);
+	for (size_t i = 0; i < s->slot->object_count; i++) {
+		object = &s->slot->objects[i];
+		if ((object->kind == P11_PUBLIC_KEY || object->kind == P11_CERTIFICATE) && object->number == ref) {
+			object->kind = P11_GONE;
+			object->owner = s->handle;
+		}
+	}
+	pthread_mutex_unlock(&s->slot->lock);
+}
+
+bool p11_object_exhume(struct p11_slot *slot, CK_OBJECT_HANDLE handle)
+{
+	const struct p11_object *object;
+	bool gone;
+
+	pthread_mutex_lock(&slot->lock);
+	object = lookup(slot, handle);
+	gone = object && object->kind == P11_GONE;
+	if (gone)
+		forget(slot, position(slot, handle));
+	pthread_mutex_unlock(&slot->lock);
+	return gone;
+}
+
 void p11_objects_forget_session(struct p11_slot *slot, CK_SESSION_HANDLE session)
 {
 	pthread_mutex_lock(&slot->lock);
 	for (size_t i = slot->object_count; i-- > 0;)
-		if (slot->objects[i].kind == P11_SESSION_OBJECT && slot->objects[i].owner == session)
+		if (slot->objects[i].kind >= P11_SESSION_OBJECT && slot->objects[i].owner == session)
 			forget(slot, i);
 	pthread_mutex_unlock(&slot->lock);
 }
@@ -325,7 +354,7 @@ static bool view_entries(struct p11_view *v)
 		v->data = data_of(d, number);
 		return v->data != NULL;
 	default:
-		return true;
+		return v->object.kind != P11_GONE;
 	}
 }
 

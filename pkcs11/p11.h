@@ -213,6 +213,7 @@ enum p11_kind {
 	P11_OTHER_CERTIFICATE, /* of no key here */
 	P11_DATA,
 	P11_SESSION_OBJECT,
+	P11_GONE, /* went with its private key; may still be destroyed by name */
 };
 
 struct p11_object {
@@ -220,7 +221,7 @@ struct p11_object {
 	enum p11_kind kind;
 	uint8_t number;          /* key reference, number of the object, profile */
 	uint8_t print[8];        /* tells it from another one in the same place later */
-	CK_SESSION_HANDLE owner; /* session objects */
+	CK_SESSION_HANDLE owner; /* session objects, and the gone */
 	struct p11_attributes *attributes;
 };
 
@@ -254,6 +255,13 @@ CK_RV p11_object_handle(struct p11_session *s, enum p11_kind kind, uint8_t numbe
 CK_RV p11_object_add(struct p11_session *s, struct p11_attributes *attributes, CK_OBJECT_HANDLE *handle);
 /* New attributes of a session object; takes them over, also when it fails. */
 CK_RV p11_object_replace(struct p11_slot *slot, CK_OBJECT_HANDLE handle, struct p11_attributes *attributes);
+/*
+ * The private key was destroyed: so were its public key and certificate. Programs destroy those next, as they would
+ * have to with tokens that keep them apart: their handles stay good for that alone, until the session ends.
+ */
+void p11_objects_bury(struct p11_session *s, ukey_key_ref ref);
+/* Was this handle good for that? */
+bool p11_object_exhume(struct p11_slot *slot, CK_OBJECT_HANDLE handle);
 /* Forget handles: of one object, of private objects (log-out), of a session's objects, of all. */
 void p11_object_forget(struct p11_slot *slot, CK_OBJECT_HANDLE handle);
 void p11_objects_forget_private(struct p11_slot *slot);
