@@ -58,3 +58,11 @@ tests_wire_test_driver_object_LDADD = $(driver_bench_ldadd)
 WIRE_TESTS += tests/wire/test_driver_key
 tests_wire_test_driver_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_key_LDADD = $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_plug
+tests_wire_test_driver_plug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_plug_LDADD = $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_threads
+tests_wire_test_driver_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_threads_LDADD = $(driver_bench_ldadd)

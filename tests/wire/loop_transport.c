@@ -351,13 +351,18 @@ static bool is_extended(struct bytes command)
 	return apdu_parse(command, &a) && a.extended;
 }
 
+/* ramhal's chips share a pool of ready keys. */
+static pthread_mutex_t chips = PTHREAD_MUTEX_INITIALIZER;
+
 /* The card's own work. UKEY_TOKEN_REMOVED: power was cut inside. */
 static enum ukey_status work(struct loop_reader *r, struct bytes command, struct builder *answer)
 {
 	static const uint8_t not_found[] = {0x6A, 0x82};
 	const size_t before = answer->len;
-	struct bytes said = r->foreign || !r->token ? BYTES_OF(not_found) : ramtoken_transceive(r->token, command);
 
+	pthread_mutex_lock(&chips);
+	struct bytes said = r->foreign || !r->token ? BYTES_OF(not_found) : ramtoken_transceive(r->token, command);
+	pthread_mutex_unlock(&chips);
 	if (!said.data)
 		return UKEY_TOKEN_REMOVED;
 	builder_put(answer, said);
