@@ -7,6 +7,8 @@
  * What a state is: everything that can be seen from outside but the PIN counters: token information, directory, every
  * object, which PINs open it, and what every private key answers.
  */
+#define _GNU_SOURCE /* memmem */
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -389,7 +391,7 @@ static const struct step road[] = {
 /* ---- cutting ---- */
 
 static struct {
-	unsigned long points, second_points, moves;
+	unsigned long points, second_points, moves, failures;
 	bool kept, done; /* both outcomes occurred */
 } seen;
 
@@ -459,10 +461,41 @@ static void cut_everywhere(struct ramtoken *t, const struct step *s, struct byte
 				break;
 			look(&now, t);
 			check(s->name, k, mode, before, after, &now);
-			if (++seen.points % 23 == 0)
+			if (++seen.points % 61 == 0)
 				cut_twice(t, s->name, &now, mode);
 		}
 	}
+}
+
+/* The same with a flash that fails once: 6581 and the state before, or done; the token goes on without a power cycle.
+ */
+static void fail_everywhere(struct ramtoken *t, const struct step *s, struct bytes command, const struct moment *start,
+	const struct view *before, const struct view *after)
+{
+	static struct view now;
+	struct rapdu r;
+
+	for (unsigned long k = 1;; k++) {
+		moment_return(start, t);
+		t->hal.fail_at = k;
+		assert_true(rapdu_parse(ramtoken_transceive(t, command), &r));
+		if (t->hal.fail_at > 0)
+			break;
+		if (r.sw != SW_MEMORY_FAILURE && r.sw != s->sw)
+			fail_msg("%s, failure at %lu: %04X", s->name, k, r.sw);
+		if (before->life != 0x01 && after->life != 0x01)
+			(void)wire_any(t, 0, 0x20, 0, 0x82, wire_string("no such PIN"), 0, NULL);
+		look(&now, t);
+		if (!same(&now, before) && !same(&now, after))
+			fail_msg("%s, failure at %lu: neither the state before nor the state after", s->name, k);
+		if (r.sw == s->sw && !same(&now, after))
+			fail_msg("%s, failure at %lu: %04X, but it is not done", s->name, k, r.sw);
+		if (r.sw == SW_MEMORY_FAILURE && s->command != verify_user && s->command != verify_so &&
+			!same(&now, before))
+			fail_msg("%s, failure at %lu: 6581, but it is done", s->name, k);
+		seen.failures++;
+	}
+	t->hal.fail_at = 0;
 }
 
 static void walk(struct ramtoken *t, const struct step *s)
@@ -489,6 +522,7 @@ static void walk(struct ramtoken *t, const struct step *s)
 	if (s->sw != SW_OK && s->sw != 0x63C0)
 		assert_true(same(&before, &after));
 	cut_everywhere(t, s, builder_bytes(&b), &start, &before, &after);
+	fail_everywhere(t, s, builder_bytes(&b), &start, &before, &after);
 	moment_return(&end, t);
 	free(start.ram);
 	free(end.ram);
@@ -506,10 +540,59 @@ static void the_road_survives_a_power_cut_anywhere(void **state)
 	print_message("power cut at %lu points of %zu commands, and again at %lu points of the command after;"
 		      " %lu commands changed banks\n",
 		seen.points, COUNT(road), seen.second_points, seen.moves);
+	print_message("failure of the flash at %lu points\n", seen.failures);
 	assert_in_range(seen.points, 500, 1000000);
+	assert_in_range(seen.failures, 200, 1000000);
 	assert_in_range(seen.second_points, 100, 1000000);
 	assert_in_range(seen.moves, 3, 1000);
 	assert_true(seen.kept && seen.done);
+	ramtoken_free(t);
+}
+
+/*
+ * What a reset has erased is gone from the flash, not only from the index: at once, or, when power went meanwhile, with
+ * the first command after that writes.
+ */
+static void a_reset_leaves_no_trace(void **state)
+{
+	static const char secret[] = "PRIVATE-TO-THE-LAST-OWNER";
+	const struct ramtoken_options small = {.flash_size = FLASH, .sector = SECTOR};
+	struct ramtoken *t = ramtoken_new(&small);
+	static struct moment start;
+	uint8_t raw[128];
+	struct builder b = builder_of(raw, sizeof(raw));
+	unsigned long done = 0, k;
+
+	(void)state;
+	wire_initialize(t);
+	wire_verify(t, 0x81, USER_PIN, SW_OK);
+	tlv_put_u8(&b, 0x84, 1);
+	tlv_put(&b, 0x85, wire_string(secret));
+	wire_put(t, 0x0300, builder_bytes(&b), SW_OK);
+	assert_non_null(memmem(t->hal.flash, FLASH, secret, sizeof(secret) - 1));
+	moment_take(&start, t);
+	b = builder_of(raw, sizeof(raw));
+	tlv_put(&b, 0x80, BYTES_NONE);
+	tlv_put(&b, 0x81, wire_string("new-so-pin"));
+	tlv_put(&b, 0x82, wire_string(SO_PIN));
+	for (k = 1;; k++) {
+		moment_return(&start, t);
+		t->hal.torn = (enum ramhal_torn)(k % RAMHAL_TORN_MODES);
+		t->hal.cut_at = k;
+		bool whole = wire_any(t, 0x80, 0xE0, 0, 0, builder_bytes(&b), 0, NULL) == SW_OK;
+		t->hal.cut_at = 0;
+		if (!whole)
+			ramtoken_power_cycle(t);
+		if (wire_any(t, 0, 0x20, 0, 0x82, wire_string("new-so-pin"), 0, NULL) == SW_OK) {
+			assert_null(memmem(t->hal.flash, FLASH, secret, sizeof(secret) - 1));
+			done++;
+		}
+		if (whole)
+			break;
+	}
+	assert_in_range(done, 10, k);
+	free(start.ram);
+	start.ram = NULL;
 	ramtoken_free(t);
 }
 
@@ -517,6 +600,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_road_survives_a_power_cut_anywhere),
+		cmocka_unit_test(a_reset_leaves_no_trace),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,6 @@ EXTRA_DIST += tests/fuzz/corpus/est
 # The firmware's commands, with power cuts among them.
 FUZZ_TARGETS += tests/fuzz/fuzz_fw_command
 tests_fuzz_fuzz_fw_command_SOURCES = tests/fuzz/fuzz_fw_command.c
-tests_fuzz_fuzz_fw_command_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_fw_command_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_fw_command_LDADD = $(ramtoken_ldadd)
 EXTRA_DIST += tests/fuzz/corpus/fw_command

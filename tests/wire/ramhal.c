@@ -100,13 +100,22 @@ static bool counted_down(unsigned long *n)
 
 static void tear_write(struct hal *hal, uint32_t at, struct bytes data)
 {
-	size_t whole = hal->torn == RAMHAL_TORN_NOTHING ? 0 : hal->torn == RAMHAL_TORN_WHOLE ? data.len : data.len / 2;
-	size_t end = hal->torn == RAMHAL_TORN_GARBAGE ? data.len : whole;
+	size_t whole = 0, end = data.len, dent = SIZE_MAX;
 
-	if (hal->torn == RAMHAL_TORN_GARBAGE)
+	if (hal->torn == RAMHAL_TORN_NOTHING)
+		end = 0;
+	else if (hal->torn == RAMHAL_TORN_PREFIX)
+		whole = end = data.len / 2;
+	else if (hal->torn == RAMHAL_TORN_GARBAGE)
 		whole = chance(hal) % data.len;
-	for (size_t i = 0; i < end; i++)
-		program(hal, at + (uint32_t)i, i < whole ? data.data[i] : chance(hal), true);
+	else
+		whole = data.len;
+	if (hal->torn == RAMHAL_TORN_DENTED)
+		dent = chance(hal) % data.len;
+	for (size_t i = 0; i < end; i++) {
+		uint8_t v = i < whole ? data.data[i] : chance(hal);
+		program(hal, at + (uint32_t)i, i == dent ? v | (uint8_t)(chance(hal) | 1) : v, true);
+	}
 }
 
 bool hal_flash_write(struct hal *hal, uint32_t at, struct bytes data)
@@ -138,7 +147,7 @@ static void tear_erase(struct hal *hal, uint32_t at)
 		erase(hal, at, hal->sector / 2);
 	if (hal->torn == RAMHAL_TORN_WHOLE)
 		erase(hal, at, hal->sector);
-	if (hal->torn == RAMHAL_TORN_GARBAGE) {
+	if (hal->torn == RAMHAL_TORN_GARBAGE || hal->torn == RAMHAL_TORN_DENTED) {
 		for (uint32_t i = 0; i < hal->sector; i++) {
 			hal->flash[at + i] = chance(hal);
 			hal->programmed[at + i] = true;

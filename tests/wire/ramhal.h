@@ -15,6 +15,7 @@ enum ramhal_torn {
 	RAMHAL_TORN_NOTHING, /* it had not begun */
 	RAMHAL_TORN_PREFIX,  /* a write: its first half; an erase: only the first half of the sector */
 	RAMHAL_TORN_GARBAGE, /* a write: a prefix, then arbitrary bytes to its end; an erase: arbitrary bytes */
+	RAMHAL_TORN_DENTED,  /* a write: all of it but one byte, whose bits are not all cleared; an erase: as GARBAGE */
 	RAMHAL_TORN_WHOLE,   /* it was done, but nobody was told */
 	RAMHAL_TORN_MODES,
 };

@@ -90,6 +90,20 @@ static void the_digest_and_generation_follow_every_change(void **state)
 	ramtoken_free(t);
 }
 
+/* A change that fails right after power-on, before anybody asked for the digest. */
+static void a_failed_change_leaves_the_digest(void **state)
+{
+	(void)state;
+	struct ramtoken *t = operational();
+	wire_put(t, 0x0200, wire_certificate(100, 1), SW_OK);
+	ramtoken_power_cycle(t);
+	wire_verify(t, 0x81, USER_PIN, SW_OK);
+	t->hal.fail_at = 1;
+	wire_put(t, 0x0201, wire_certificate(100, 1), SW_MEMORY_FAILURE);
+	directory(t);
+	ramtoken_free(t);
+}
+
 static void entries_stand_in_the_order_of_their_numbers(void **state)
 {
 	static const uint8_t keys[] = {63, 0, 7, 6, 40}, numbers[] = {31, 0, 12}, data[] = {63, 1, 30};
@@ -135,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_digest_and_generation_follow_every_change),
+		cmocka_unit_test(a_failed_change_leaves_the_digest),
 		cmocka_unit_test(entries_stand_in_the_order_of_their_numbers),
 		cmocka_unit_test(a_private_object_shows_its_length_only),
 	};
