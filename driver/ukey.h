@@ -192,7 +192,8 @@ UKEY_API enum ukey_status ukey_login(struct ukey_token *t, enum ukey_role role, 
 UKEY_API enum ukey_status ukey_login_again(struct ukey_token *t, const uint8_t *pin, size_t len);
 /* 1 command, or 0 when nobody is logged in. */
 UKEY_API enum ukey_status ukey_logout(struct ukey_token *t);
-/* 1 command. A wrong old PIN costs a try of that PIN. The token takes the old PIN as a log-in: afterwards `role` is in. */
+/* 1 command. A wrong old PIN costs a try of that PIN. The token takes the old PIN as a log-in: afterwards `role` is in.
+ */
 UKEY_API enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, const uint8_t *old_pin,
 	size_t old_len, const uint8_t *new_pin, size_t new_len);
 /* Set the user PIN with the SO PIN: unblocks it, or sets the first one. 1 command. */

@@ -22,3 +22,7 @@ install-data-hook:
 	rm -f $(DESTDIR)$(p11moduledir)/ukey-pkcs11.la
 
 EXTRA_DIST += tests/clients/pkcs11-tool.sh
+
+# And so libtool does not know any more what to remove.
+uninstall-hook:
+	rm -f $(DESTDIR)$(p11moduledir)/ukey-pkcs11.so

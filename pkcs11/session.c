@@ -110,8 +110,10 @@ CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out)
 	if (s)
 		s->users++;
 	p11_unlock();
-	if (!s)
-		return p11_leave(CKR_SESSION_HANDLE_INVALID);
+	if (!s) {
+		p11_leave(CKR_OK);
+		return CKR_SESSION_HANDLE_INVALID;
+	}
 	pthread_mutex_lock(&s->lock);
 	p11_lock();
 	closed = s->closed;
@@ -119,7 +121,8 @@ CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out)
 	if (closed) {
 		pthread_mutex_unlock(&s->lock);
 		let_go(s);
-		return p11_leave(CKR_SESSION_HANDLE_INVALID);
+		p11_leave(CKR_OK);
+		return CKR_SESSION_HANDLE_INVALID;
 	}
 	*out = s;
 	return CKR_OK;

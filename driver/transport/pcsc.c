@@ -622,6 +622,7 @@ static LONG transmit(struct connection *c, struct bytes command, struct builder 
 
 static enum ukey_status pcsc_transceive(struct connection *c, struct bytes command, struct builder *answer)
 {
+	const size_t before = answer->len;
 	LONG rv = transmit(c, command, answer);
 
 	/* Another program's transaction: it will not take long. */
@@ -632,6 +633,10 @@ static enum ukey_status pcsc_transceive(struct connection *c, struct bytes comma
 	if (rv == SCARD_E_INSUFFICIENT_BUFFER)
 		return UKEY_OK;
 	enum ukey_status status = status_of(rv);
+	/* No answer has less than a status word: so some readers (vpcd's) say that the card went away in mid-command.
+	 */
+	if (status == UKEY_OK && answer->len < before + 2)
+		status = UKEY_COMMUNICATION;
 	return status == UKEY_COMMUNICATION ? why_failed(c) : status;
 }
 
