@@ -27,7 +27,7 @@ TESTS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS)
 print-%:
 	@echo $($*)
 
-EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib tests/lint tests/dist
+EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib tests/lint tests/dist tests/road tests/fuzz/corpus
 
 # clang-format over every C file; ./check lint verifies.
 format:

@@ -23,8 +23,8 @@ there /usr/share/p11-kit/modules/ukey.module
 there /usr/bin/ukey
 there /usr/bin/ukey-ra
 there /usr/bin/ukey-emu
-for page in ukey ukey-ra ukey-emu; do
-	there /usr/share/man/man1/$page.1
+for page in man1/ukey.1 man8/ukey-ra.8 man1/ukey-emu.1; do
+	there /usr/share/man/$page
 done
 find "$dest" -name '*.a' | judge "no static archive is installed"
 grep -rlE "$BUILD|$dest" "$dest"/usr/lib/pkgconfig "$dest"/usr/share 2>/dev/null | judge "no path of the build in text files"
@@ -57,9 +57,8 @@ if ! command -v p11-kit >/dev/null || [ ! -d /usr/share/p11-kit/modules ]; then
 else
 	as_root=
 	[ "$(id -u)" = 0 ] || as_root=-r
-	modules=$(pkg-config --variable=p11_module_path p11-kit-1 2>/dev/null)
 	unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
-	modules=${modules:-$(pkg-config --variable=p11_module_path p11-kit-1)}
+	modules=$(pkg-config --variable=p11_module_path p11-kit-1)
 	# shellcheck disable=SC2016,SC2086
 	listed=$(dest=$dest modules=$modules unshare $as_root -m sh -c '
 		mount --bind "$dest/usr/share/p11-kit/modules" /usr/share/p11-kit/modules &&

@@ -1,26 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # libFuzzer targets (./configure CC=clang --enable-sanitizers --enable-fuzzers). The seeds of fuzz_NAME are in corpus/NAME.
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 # common/
 FUZZ_TARGETS += tests/fuzz/fuzz_tlv tests/fuzz/fuzz_apdu tests/fuzz/fuzz_cert
 tests_fuzz_fuzz_tlv_SOURCES = tests/fuzz/fuzz_tlv.c tests/fuzz/fuzz.h
-tests_fuzz_fuzz_tlv_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tlv_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_tlv_LDADD = libcommon.la
 tests_fuzz_fuzz_apdu_SOURCES = tests/fuzz/fuzz_apdu.c
-tests_fuzz_fuzz_apdu_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_apdu_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_apdu_LDADD = libcommon.la
 tests_fuzz_fuzz_cert_SOURCES = tests/fuzz/fuzz_cert.c
-tests_fuzz_fuzz_cert_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_cert_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_cert_LDADD = libcommon.la
-EXTRA_DIST += tests/fuzz/corpus/tlv tests/fuzz/corpus/apdu tests/fuzz/corpus/cert
 
 # The stream from vpcd.
 FUZZ_TARGETS += tests/fuzz/fuzz_vpcd
 tests_fuzz_fuzz_vpcd_SOURCES = tests/fuzz/fuzz_vpcd.c
 tests_fuzz_fuzz_vpcd_LDADD = libukeylink.la libcommon.la
 tests_fuzz_fuzz_vpcd_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-EXTRA_DIST += tests/fuzz/corpus/vpcd
 
 # EST bodies, addresses and enrolment codes
 FUZZ_TARGETS += tests/fuzz/fuzz_est
@@ -28,11 +26,9 @@ tests_fuzz_fuzz_est_SOURCES = tests/fuzz/fuzz_est.c
 tests_fuzz_fuzz_est_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 tests_fuzz_fuzz_est_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_est_LDADD = libukeyra.la libcommon.la
-EXTRA_DIST += tests/fuzz/corpus/est
 
 # The firmware's commands, with power cuts among them.
 FUZZ_TARGETS += tests/fuzz/fuzz_fw_command
 tests_fuzz_fuzz_fw_command_SOURCES = tests/fuzz/fuzz_fw_command.c
 tests_fuzz_fuzz_fw_command_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_fw_command_LDADD = $(ramtoken_ldadd)
-EXTRA_DIST += tests/fuzz/corpus/fw_command

@@ -18,5 +18,4 @@ fuzz_plan()
 			-max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix="$found/" "${corpora[@]}"
 	done
-	[ -n "$targets" ] || plan_nothing fuzz
 }

@@ -5,5 +5,5 @@ piv_builds=
 
 piv_plan()
 {
-	plan_nothing piv
+	:
 }

@@ -5,5 +5,5 @@ usb_builds=
 
 usb_plan()
 {
-	plan_nothing usb
+	:
 }

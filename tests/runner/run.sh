@@ -25,18 +25,16 @@ plan()
 # plan_scripts GROUP BUILD FOLDER...: every *.sh in these folders of tests/, with the build that it shall use.
 plan_scripts()
 {
-	local group=$1 name=$2 folder script found=''
+	local group=$1 name=$2 folder script
 	shift 2
 	for folder in "$@"; do
 		for script in "$top/tests/$folder"/*.sh; do
 			[ -x "$script" ] || continue
-			found=1
 			TIMEOUT=$(script_timeout "$script") ALONE=$(script_alone "$script") \
 				plan "$group/$(basename "$script" .sh)" script \
 				env "BUILD=$top/build/check-$name" "top_builddir=$top/build/check-$name" "$script"
 		done
 	done
-	[ -n "$found" ] || plan_nothing "$group"
 }
 
 # A script says in its first lines what it needs: "# check: timeout=900 alone".
@@ -55,14 +53,12 @@ script_alone()
 # plan_programs GROUP BUILD VARIABLE [WRAPPER...]: the cmocka programs that a make variable of the build lists.
 plan_programs()
 {
-	local group=$1 name=$2 dir=$top/build/check-$2 program programs found=''
+	local group=$1 name=$2 dir=$top/build/check-$2 program programs
 	programs=$(build_list "$name" "$3")
 	shift 3
 	for program in $programs; do
-		found=1
 		TIMEOUT=$(program_timeout "$program") plan "$group/$name/$(basename "$program")" cmocka "$@" "$dir/$program"
 	done
-	[ -n "$found" ] || plan_nothing "$group"
 }
 
 # Programs that need longer than the default, in seconds.
