@@ -4,3 +4,7 @@
 FAULT_TESTS += tests/faults/test_powercut
 tests_faults_test_powercut_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_powercut_LDADD = $(wire_ldadd)
+
+FAULT_TESTS += tests/faults/test_unplug
+tests_faults_test_unplug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_faults_test_unplug_LDADD = $(driver_bench_ldadd)

@@ -66,3 +66,7 @@ tests_wire_test_driver_plug_LDADD = $(driver_bench_ldadd)
 WIRE_TESTS += tests/wire/test_driver_threads
 tests_wire_test_driver_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_threads_LDADD = $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_lies
+tests_wire_test_driver_lies_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_lies_LDADD = $(driver_bench_ldadd)

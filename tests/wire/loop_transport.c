@@ -61,6 +61,7 @@ void loop_plug(struct loop *l, unsigned reader, struct ramtoken *t)
 {
 	struct loop_reader *r = &l->readers[reader];
 
+	pthread_mutex_lock(&r->working);
 	if (t)
 		ramtoken_power_cycle(t);
 	pthread_mutex_lock(&l->lock);
@@ -69,6 +70,7 @@ void loop_plug(struct loop *l, unsigned reader, struct ramtoken *t)
 	r->events++;
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
+	pthread_mutex_unlock(&r->working);
 }
 
 void loop_unplug(struct loop *l, unsigned reader)
