@@ -92,3 +92,23 @@ UNIT_TESTS += test_tools_provider
 test_tools_provider_SOURCES = tests/unit/test_tools_provider.c
 test_tools_provider_CPPFLAGS = $(tools_unit_cppflags)
 test_tools_provider_LDADD = libtool-ukey.la $(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += test_driver_directory
+test_driver_directory_SOURCES = tests/unit/test_driver_directory.c
+test_driver_directory_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_driver_directory_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
+UNIT_TESTS += test_driver_text
+test_driver_text_SOURCES = tests/unit/test_driver_text.c
+test_driver_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_driver_text_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
+UNIT_TESTS += test_driver_sw
+test_driver_sw_SOURCES = tests/unit/test_driver_sw.c
+test_driver_sw_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_driver_sw_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
+UNIT_TESTS += test_driver_settings
+test_driver_settings_SOURCES = tests/unit/test_driver_settings.c
+test_driver_settings_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_driver_settings_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)

@@ -70,3 +70,7 @@ tests_wire_test_driver_threads_LDADD = $(driver_bench_ldadd)
 WIRE_TESTS += tests/wire/test_driver_lies
 tests_wire_test_driver_lies_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_lies_LDADD = $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_log
+tests_wire_test_driver_log_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_log_LDADD = $(driver_bench_ldadd)
