@@ -87,13 +87,15 @@ static enum ukey_status import(struct session *s, X509 *cert)
 	const char *label = s->tool->opt[OPT_LABEL];
 	unsigned char *der = NULL;
 	int len = i2d_X509(cert, &der);
-	enum ukey_status r = len > 0 ? ukey_directory(s->token, &d) : UKEY_MEMORY;
+	enum ukey_status r = len > 0 ? UKEY_OK : UKEY_MEMORY;
 
 	name_common(cert, common);
-	if (label != NULL && strlen(label) > UKEY_LABEL_MAX)
+	if (r == UKEY_OK && label != NULL && strlen(label) > UKEY_LABEL_MAX)
 		r = tool_fail(s->tool, UKEY_USAGE, _("a label is longer than %d bytes"), UKEY_LABEL_MAX);
 	if (r == UKEY_OK && (size_t)len > s->info.max_object)
 		r = tool_fail(s->tool, UKEY_TOO_LARGE, _("%d bytes; the token takes %zu"), len, s->info.max_object);
+	if (r == UKEY_OK)
+		r = ukey_directory(s->token, &d);
 	if (r == UKEY_OK)
 		r = import_target(s, d, cert, &key);
 	if (r == UKEY_OK)

@@ -372,11 +372,11 @@ static enum ukey_status find_recipient(struct session *s, const struct ukey_dire
 		X509_free(*cert);
 		*cert = NULL;
 	}
-	if (r == UKEY_OK) {
-		r = tool_fail(s->tool, UKEY_NOT_FOUND, _("the message is for none of the certificates on this token"));
-		tool_hint(s->tool, _("plug in the token it was encrypted for"));
-	}
-	return r;
+	if (r != UKEY_OK)
+		return r;
+	tool_fail(s->tool, UKEY_NOT_FOUND, _("the message is for none of the certificates on this token"));
+	tool_hint(s->tool, _("plug in the token it was encrypted for"));
+	return UKEY_NOT_FOUND;
 }
 
 static enum ukey_status decrypt_message(struct session *s, CMS_ContentInfo *cms, const char *path)

@@ -123,7 +123,8 @@ static void print_info(
 	ui_pairs(stdout, _("Serial"), info->serial, _("Label"), info->label, _("State"),
 		name_life_cycle(info->life_cycle), _("Reader"), info->reader, _("Model"), info->model,
 		_("Manufacturer"), info->manufacturer, _("Firmware"), version, _("User PIN"), user, _("SO PIN"), so,
-		_("PIN policy"), policy, _("Memory"), space, _("Holds"), objects, _("Keys it makes"), algorithms, NULL);
+		_("PIN policy"), policy, _("Memory"), space, _("Holds"), objects, _("Keys it makes"), algorithms,
+		(const char *)NULL);
 	printf(_("Largest certificate: %zu bytes. At most %u containers, %u other certificates, %u data objects.\n"),
 		info->max_object, info->max_containers, info->max_certificates, info->max_data_objects);
 }

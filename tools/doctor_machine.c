@@ -57,7 +57,7 @@ static bool find_config(char path[PATH_SIZE], char module[PATH_SIZE])
 {
 	const char *home = getenv("HOME"), *config = getenv("XDG_CONFIG_HOME");
 	char user[PATH_SIZE] = "";
-	const char *const folders[] = {user, "/etc/pkcs11/modules", P11_CONFIG_DIR, "/usr/share/p11-kit/modules",
+	const char *const folders[] = {user, "/etc/pkcs11/modules", P11CONFIGDIR, "/usr/share/p11-kit/modules",
 		"/usr/local/share/p11-kit/modules"};
 
 	if (config != NULL && config[0] == '/')
@@ -78,7 +78,7 @@ static bool find_config(char path[PATH_SIZE], char module[PATH_SIZE])
 /* A name without folder is looked for where p11-kit keeps modules. */
 static bool find_module(const char *name, char out[PATH_SIZE])
 {
-	static const char *const folders[] = {P11_MODULE_DIR, "/usr/lib/x86_64-linux-gnu/pkcs11",
+	static const char *const folders[] = {P11MODULEDIR, "/usr/lib/x86_64-linux-gnu/pkcs11",
 		"/usr/lib/aarch64-linux-gnu/pkcs11", "/usr/lib64/pkcs11", "/usr/lib/pkcs11", "/usr/local/lib/pkcs11"};
 
 	if (name[0] == '/') {

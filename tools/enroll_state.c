@@ -52,7 +52,7 @@ static bool take_text(const json_t *j, const char *name, char *out, size_t cap)
 
 	if (text == NULL || strlen(text) >= cap)
 		return false;
-	strcpy(out, text);
+	memcpy(out, text, strlen(text) + 1);
 	return true;
 }
 

@@ -15,7 +15,7 @@ libtool_ukey_la_SOURCES = \
 	tools/est.c tools/est_parse.c tools/est.h tools/enroll_state.c tools/enroll_state.h \
 	tools/enroll_trust.c tools/enroll_trust.h tools/cmd_enroll.c tools/cmd_doctor.c tools/doctor_machine.c tools/doctor.h
 libtool_ukey_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(CRYPTO_CFLAGS) $(CURL_CFLAGS) \
-	-DP11_CONFIG_DIR='"$(p11configdir)"' -DP11_MODULE_DIR='"$(p11moduledir)"'
+	-DP11CONFIGDIR='"$(p11configdir)"' -DP11MODULEDIR='"$(p11moduledir)"'
 libtool_ukey_la_LIBADD = libukey.la libcommon.la $(JANSSON_LIBS) $(P11KIT_LIBS) $(CURL_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 bin_PROGRAMS += ukey

@@ -183,7 +183,7 @@ static void warn_readable(struct tool *t, const char *path)
 		ui_warn(t, _("other users can read %s; mend it with: chmod 600 %s"), path, path);
 }
 
-enum ukey_status pin_get(struct tool *t, enum pin_kind kind, const char *what, struct pin *out)
+static enum ukey_status get(struct tool *t, enum pin_kind kind, const char *what, struct pin *out)
 {
 	const char *file = t->opt[sources[kind].file];
 	enum ukey_status s;
@@ -202,14 +202,27 @@ enum ukey_status pin_get(struct tool *t, enum pin_kind kind, const char *what, s
 	s = tool_number(t, sources[kind].fd, 0, 65535, &fd);
 	if (s != UKEY_OK)
 		return s;
-	if (fd >= 0) {
-		errno = 0;
-		s = pin_read_fd((int)fd, out);
-		if (s == UKEY_FILE)
-			return tool_fail(t, s, _("file descriptor %ld: %s"), fd, strerror(errno));
-		return s == UKEY_PIN_INPUT ? tool_fail(t, s, _("file descriptor %ld has no line left"), fd) : s;
+	if (fd < 0)
+		return ask(t, what, sources[kind].twice, out);
+	errno = 0;
+	s = pin_read_fd((int)fd, out);
+	if (s == UKEY_FILE)
+		return tool_fail(t, s, _("file descriptor %ld: %s"), fd, strerror(errno));
+	return s == UKEY_PIN_INPUT ? tool_fail(t, s, _("file descriptor %ld has no line left"), fd) : s;
+}
+
+enum ukey_status pin_get(struct tool *t, enum pin_kind kind, const char *what, struct pin *out)
+{
+	enum ukey_status s = get(t, kind, what, out);
+
+	/* the table's hint names the options of the user PIN */
+	if (s == UKEY_PIN_INPUT && kind != PIN_USER) {
+		const char *file = tool_option_name(sources[kind].file), *fd = tool_option_name(sources[kind].fd);
+		if (t->failed != s)
+			tool_fail(t, s, NULL);
+		tool_hint(t, _("give it at the prompt, or with --%s or --%s"), file, fd);
 	}
-	return ask(t, what, sources[kind].twice, out);
+	return s;
 }
 
 /* ---- the policy ---- */

@@ -321,7 +321,7 @@ static int agreeing_set_params(void *object, const OSSL_PARAM params[])
 	if (p != NULL) {
 		if (!OSSL_PARAM_get_utf8_string_ptr(p, &text) || strlen(text) >= sizeof(a->digest))
 			return 0;
-		strcpy(a->digest, text);
+		memcpy(a->digest, text, strlen(text) + 1);
 	}
 	p = OSSL_PARAM_locate_const(params, OSSL_EXCHANGE_PARAM_KDF_OUTLEN);
 	if (p != NULL && !OSSL_PARAM_get_size_t(p, &a->length))

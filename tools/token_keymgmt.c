@@ -103,12 +103,14 @@ static bool take_integer(const OSSL_PARAM params[], const char *name, uint8_t *b
 static int signer_import(struct token_key *key, int selection, const OSSL_PARAM params[])
 {
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, TOKEN_KEY_SIGNER);
+	uintptr_t handle = 0;
 
 	if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || p == NULL)
 		return 1;
-	if (p->data_type != OSSL_PARAM_OCTET_STRING || p->data_size != sizeof(key->signer))
+	if (p->data_type != OSSL_PARAM_OCTET_STRING || p->data_size != sizeof(handle))
 		return 0;
-	memcpy(&key->signer, p->data, sizeof(key->signer));
+	memcpy(&handle, p->data, sizeof(handle));
+	key->signer = (struct token_signer *)handle;
 	return key->signer != NULL;
 }
 

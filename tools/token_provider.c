@@ -169,6 +169,7 @@ EVP_PKEY *token_key_new(const struct crypto_pubkey *public_key, struct token_sig
 	OSSL_PARAM params[4];
 	EVP_PKEY_CTX *ctx = NULL;
 	EVP_PKEY *pkey = NULL;
+	uintptr_t handle = (uintptr_t)signer;
 	size_t count = 0;
 
 	if (!crypto_pubkey_check(public_key))
@@ -184,7 +185,7 @@ EVP_PKEY *token_key_new(const struct crypto_pubkey *public_key, struct token_sig
 		params[count++] = OSSL_PARAM_construct_octet_string(
 			OSSL_PKEY_PARAM_PUB_KEY, (void *)public_key->point.data, public_key->point.len);
 	}
-	params[count++] = OSSL_PARAM_construct_octet_string(TOKEN_KEY_SIGNER, &signer, sizeof(signer));
+	params[count++] = OSSL_PARAM_construct_octet_string(TOKEN_KEY_SIGNER, &handle, sizeof(handle));
 	params[count] = OSSL_PARAM_construct_end();
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, rsa ? "RSA" : "EC", PROPERTIES);
 	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) <= 0 ||

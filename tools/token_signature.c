@@ -107,6 +107,7 @@ static bool set_int_or_word(const OSSL_PARAM params[], const char *name, const s
 {
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
 	const char *text = NULL;
+	char *end;
 
 	if (p == NULL)
 		return true;
@@ -120,8 +121,8 @@ static bool set_int_or_word(const OSSL_PARAM params[], const char *name, const s
 			return true;
 		}
 	}
-	*value = atoi(text);
-	return true;
+	*value = (int)strtol(text, &end, 10);
+	return end != text && *end == '\0';
 }
 
 static int signing_set_params(void *object, const OSSL_PARAM params[])

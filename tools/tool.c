@@ -44,6 +44,17 @@ enum ukey_status tool_fail_file(struct tool *t, const char *path)
 	return tool_fail(t, UKEY_FILE, "%s: %s", path, strerror(errno));
 }
 
+const char *tool_option_name(enum tool_option o)
+{
+	static const char *const names[] = {
+#define OPTION(id, name, argument, help) name,
+#include "tools/options.def"
+#undef OPTION
+	};
+
+	return names[o];
+}
+
 enum ukey_status tool_number(struct tool *t, enum tool_option o, long min, long max, long *value)
 {
 	char *end;

@@ -66,6 +66,9 @@ void tool_hint(struct tool *t, const char *format, ...) __attribute__((format(pr
 /* UKEY_FILE with the name and the system's reason (errno). */
 enum ukey_status tool_fail_file(struct tool *t, const char *path);
 
+/* The long name, without the hyphens. */
+const char *tool_option_name(enum tool_option o);
+
 /* A whole number in [min, max], or UKEY_USAGE. An absent option leaves *value. */
 enum ukey_status tool_number(struct tool *t, enum tool_option o, long min, long max, long *value);
 
