@@ -91,6 +91,8 @@ static enum MHD_Result send_answer(
 	if (answer->content_type != NULL)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	/* RFC 7030 leaves 4xx open: our client tells a bad code from a refused request by the name */
+	MHD_add_response_header(response, "OpenUKey-Status", ra_status_name(answer->status));
 	if (answer->http == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 			"Basic realm=\"enrolment code\", charset=\"UTF-8\"");

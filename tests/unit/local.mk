@@ -88,10 +88,17 @@ test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
 # tools/
 tools_unit_cppflags = $(libtool_ukey_la_CPPFLAGS) $(CMOCKA_CFLAGS)
-UNIT_TESTS += test_tools_provider
+tools_unit_libs = libtool-ukey.la $(JANSSON_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += test_tools_provider test_tools_text test_tools_pin
 test_tools_provider_SOURCES = tests/unit/test_tools_provider.c
 test_tools_provider_CPPFLAGS = $(tools_unit_cppflags)
-test_tools_provider_LDADD = libtool-ukey.la $(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+test_tools_provider_LDADD = $(tools_unit_libs)
+test_tools_text_SOURCES = tests/unit/test_tools_text.c
+test_tools_text_CPPFLAGS = $(tools_unit_cppflags)
+test_tools_text_LDADD = $(tools_unit_libs)
+test_tools_pin_SOURCES = tests/unit/test_tools_pin.c
+test_tools_pin_CPPFLAGS = $(tools_unit_cppflags)
+test_tools_pin_LDADD = $(tools_unit_libs)
 
 UNIT_TESTS += test_driver_directory
 test_driver_directory_SOURCES = tests/unit/test_driver_directory.c
