@@ -23,11 +23,14 @@ endif
 check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
 TESTS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS)
 
+include tests/budget/local.mk
+
 # "make print-UNIT_TESTS" for ./check.
 print-%:
 	@echo $($*)
 
-EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib tests/lint tests/dist tests/road tests/fuzz/corpus
+EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib tests/lint tests/dist tests/road tests/fuzz/corpus \
+	tests/budget/measure.sh tests/budget/budget.sh tests/budget/table.sh
 
 # clang-format over every C file; ./check lint verifies.
 format:
