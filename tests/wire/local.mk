@@ -35,7 +35,7 @@ check_PROGRAMS += tests/lib/pcsc_talk
 tests_lib_pcsc_talk_SOURCES = tests/lib/pcsc_talk.c
 tests_lib_pcsc_talk_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS)
 tests_lib_pcsc_talk_LDADD = $(PCSC_LIBS)
-EXTRA_DIST += tests/wire/vpcd.sh
+EXTRA_DIST += tests/wire/vpcd.sh tests/wire/driver_pcsc.sh
 
 # libukey on in-process tokens.
 noinst_LTLIBRARIES += libdriverbench.la
@@ -74,3 +74,10 @@ tests_wire_test_driver_lies_LDADD = $(driver_bench_ldadd)
 WIRE_TESTS += tests/wire/test_driver_log
 tests_wire_test_driver_log_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_log_LDADD = $(driver_bench_ldadd)
+
+# libukey on a real pcscd: tests/wire/driver_pcsc.sh.
+check_PROGRAMS += tests/wire/driver_talk tests/lib/vpcd_foreign
+tests_wire_driver_talk_SOURCES = tests/wire/driver_talk.c
+tests_wire_driver_talk_LDADD = libukey.la
+tests_lib_vpcd_foreign_SOURCES = tests/lib/vpcd_foreign.c
+tests_lib_vpcd_foreign_LDADD = libcommon.la

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LC-19: the log of a whole life shows the commands, and nothing secret: no PIN, input, result, random byte, data. */
+/* The log of a whole life shows the commands, and nothing secret: no PIN, input, result, random byte, data. */
 #include "config.h"
 
 #include "common/hex.h"
