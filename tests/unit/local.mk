@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+include tests/unit/desk.mk
 
 UNIT_TESTS += test_driver_status
 test_driver_status_SOURCES = tests/unit/test_driver_status.c
