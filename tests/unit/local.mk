@@ -120,3 +120,11 @@ UNIT_TESTS += test_driver_settings
 test_driver_settings_SOURCES = tests/unit/test_driver_settings.c
 test_driver_settings_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 test_driver_settings_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
+test_tools_provider_LDADD = libtool-ukey.la $(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+# The firmware core's journal.
+UNIT_TESTS += tests/unit/test_fw_journal
+tests_unit_test_fw_journal_SOURCES = tests/unit/test_fw_journal.c
+tests_unit_test_fw_journal_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_fw_journal_LDADD = $(wire_ldadd)
