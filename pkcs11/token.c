@@ -185,6 +185,9 @@ static CK_RV set_pin(
 			return CKR_PIN_LOCKED;
 		status = ukey_unlock_pin(s->token, old, old_len, new, new_len);
 	}
+	/* To the token a changed PIN is a log-in; to PKCS#11 it is not. */
+	if (status == UKEY_OK && info.role == UKEY_NOBODY && p11_role(s) != UKEY_NOBODY)
+		ukey_logout(s->token);
 	return p11_rv(status);
 }
 

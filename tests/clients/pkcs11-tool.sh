@@ -13,28 +13,33 @@ ns_enter "$@"
 build=${UKEY_BUILD:-${BUILD:?the build folder}}
 module=$build/.libs/ukey-pkcs11.so
 so=87654321 pin=123456
-pcscd_start && emu_start alice --create || exit 1
+# shellcheck disable=SC2119 # our arguments are not pcscd's
+pcscd_start || exit 1
+emu_start alice --create || exit 1
 cd "$NS_DIR" || exit 1
 
+# shellcheck disable=SC2317 # called by name
 p() { timeout 120 pkcs11-tool --module "$module" "$@"; }
+# shellcheck disable=SC2317
 user() { p --login --pin "$pin" "$@"; }
+show() { printf '%s\n' "$1" | tail -n 20; }
 says() { # SENTENCE PATTERN COMMAND...
 	local sentence=$1 pattern=$2 said
 	shift 2
 	said=$("$@" 2>&1)
-	if grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; else bad "$sentence: no /$pattern/ in"; sed 's/^/  /' <<<"$said"; fi
+	if grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; else bad "$sentence: no /$pattern/ in"; show "$said"; fi
 }
 fails() { # SENTENCE PATTERN COMMAND...: must fail, and say why
 	local sentence=$1 pattern=$2 said
 	shift 2
 	if said=$("$@" 2>&1); then bad "$sentence: it worked"; elif grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; else
-		bad "$sentence: no /$pattern/ in"; sed 's/^/  /' <<<"$said"; fi
+		bad "$sentence: no /$pattern/ in"; show "$said"; fi
 }
 lacks() { # SENTENCE PATTERN COMMAND...
 	local sentence=$1 pattern=$2 said
 	shift 2
 	said=$("$@" 2>&1)
-	if grep -qE -- "$pattern" <<<"$said"; then bad "$sentence"; sed 's/^/  /' <<<"$said"; else ok "$sentence"; fi
+	if grep -qE -- "$pattern" <<<"$said"; then bad "$sentence"; show "$said"; else ok "$sentence"; fi
 }
 
 # ---- slots, a blank token, PINs ----
@@ -80,6 +85,7 @@ try "which openssl reads" openssl pkey -pubin -in 03.pem -noout
 # ---- signatures, judged by openssl ----
 head -c 5000 /dev/urandom >data
 openssl dgst -sha256 -binary data >digest
+# shellcheck disable=SC2317
 sign() { user --sign --mechanism "$1" --id "$2" -i "$3" -o sig "${@:4}"; }
 for h in 1 224 256 384 512; do
 	try "SHA$h-RSA-PKCS" sign SHA$h-RSA-PKCS 01 data
@@ -123,8 +129,8 @@ for pair in 02:prime256v1 03:secp384r1 04:secp521r1; do
 	id=${pair%:*}
 	openssl ecparam -name "${pair#*:}" -genkey -noout -out peer.pem
 	openssl pkey -in peer.pem -pubout -outform DER -out peer.der
-	try "ECDH on ${pair#*:}" user --derive --mechanism ECDH1-DERIVE --id $id -i peer.der -o shared
-	openssl pkeyutl -derive -inkey peer.pem -peerkey $id.pem -out shared2
+	try "ECDH on ${pair#*:}" user --derive --mechanism ECDH1-DERIVE --id "$id" -i peer.der -o shared
+	openssl pkeyutl -derive -inkey peer.pem -peerkey "$id.pem" -out shared2
 	try "  openssl agrees" cmp shared shared2
 done
 try "--generate-random" p --generate-random 64 -o random

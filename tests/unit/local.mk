@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+include tests/unit/p11.mk
 include tests/unit/desk.mk
 
 UNIT_TESTS += test_driver_status

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+include tests/wire/p11.mk
 # Golden transcripts and access rules, against the firmware core in the test's own process.
 noinst_LTLIBRARIES += libwire.la
 libwire_la_SOURCES = tests/wire/wire.c tests/wire/wire.h

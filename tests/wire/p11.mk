@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# The PKCS#11 module on in-process tokens.
+noinst_LTLIBRARIES += libp11bench.la
+libp11bench_la_SOURCES = tests/wire/p11_bench.c tests/wire/p11_bench.h
+libp11bench_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+p11_bench_ldadd = libp11bench.la libp11core.la $(loop_ldadd) $(CMOCKA_LIBS)
+
+WIRE_TESTS += tests/wire/test_p11_calls
+tests_wire_test_p11_calls_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_calls_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/test_p11_state
+tests_wire_test_p11_state_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_state_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/test_p11_objects
+tests_wire_test_p11_objects_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_objects_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/test_p11_crypto
+tests_wire_test_p11_crypto_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_crypto_LDADD = $(p11_bench_ldadd)
