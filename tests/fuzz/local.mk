@@ -39,3 +39,12 @@ FUZZ_TARGETS += tests/fuzz/fuzz_fw_command
 tests_fuzz_fuzz_fw_command_SOURCES = tests/fuzz/fuzz_fw_command.c
 tests_fuzz_fuzz_fw_command_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_fw_command_LDADD = $(ramtoken_ldadd)
+
+# What a token tells libukey.
+FUZZ_TARGETS += tests/fuzz/fuzz_directory tests/fuzz/fuzz_token_answer
+tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz_directory.c
+tests_fuzz_fuzz_directory_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_directory_LDADD = libukeycore.la libcommon.la
+tests_fuzz_fuzz_token_answer_SOURCES = tests/fuzz/fuzz_token_answer.c
+tests_fuzz_fuzz_token_answer_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_token_answer_LDADD = libukeycore.la libcommon.la
