@@ -185,9 +185,7 @@ static bool decodes(const char *text, const char *wanted)
 static void base64(void **state)
 {
 	static const char *const bad[] = {"Zg", "Zg=", "Zg===", "Zh==", "Zm8", "Zm9=", "Zm9v=", "Zm9vY", "Z", "=",
-		"====", "Zm9v!", "Zg==Zg==", "Zm-v",
-		"Zm9vYg=="
-		"x"};
+		"====", "Zm9v!", "Zg==Zg==", "Zm-v", "Zm9vYg==x"};
 	(void)state;
 
 	assert_true(decodes("", ""));
