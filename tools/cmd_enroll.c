@@ -214,8 +214,12 @@ static enum ukey_status trust(struct enrolment *e)
 	enum ukey_status r;
 
 	/* the certificate is here already: with --ca no network is needed any more */
-	if (e->state.certificate != NULL && tool_has(e->t, OPT_CA))
-		return trust_read_file(e->t, e->t->opt[OPT_CA], &e->anchors);
+	if (e->state.certificate != NULL && tool_has(e->t, OPT_CA)) {
+		r = trust_read_file(e->t, e->t->opt[OPT_CA], &e->anchors);
+		if (r == UKEY_OK)
+			est_trust(e->est, e->anchors);
+		return r;
+	}
 	r = trust_establish(e->t, e->est, e->state.ca_sha256, &e->anchors, &e->cas);
 	if (r == UKEY_OK) {
 		subject = name_text(X509_get_subject_name(sk_X509_value(e->anchors, 0)));
@@ -359,15 +363,47 @@ static enum ukey_status request_certificate(struct enrolment *e, const struct uk
 	}
 	if (r == UKEY_OK)
 		r = pick_certificate(e, key, list);
-	if (r == UKEY_OK) {
-		/* the code is spent now: from here on the certificate must not be lost */
-		e->state.ref = e->ref;
-		e->state.certificate = certificate_pem(e->cert);
-		r = e->state.certificate != NULL ? enroll_state_save(e->t, &e->state) : UKEY_MEMORY;
-	}
 	sk_X509_pop_free(list, X509_free);
 	OPENSSL_free(der);
 	return r;
+}
+
+/* Before it is kept or written: does the token take it, do we trust it? */
+static enum ukey_status check_certificate(struct enrolment *e)
+{
+	int len = i2d_X509(e->cert, NULL);
+
+	if (len <= 0)
+		return UKEY_MEMORY;
+	if ((size_t)len > e->s.info.max_object)
+		return tool_fail(e->t, UKEY_TOO_LARGE, _("%d bytes; the token takes %zu"), len, e->s.info.max_object);
+	return trust_check(e->t, e->cert, e->anchors, e->cas);
+}
+
+/* The code is spent now: from here on the certificate must not be lost. */
+static enum ukey_status keep_certificate(struct enrolment *e)
+{
+	e->state.ref = e->ref;
+	free(e->state.certificate);
+	e->state.certificate = certificate_pem(e->cert);
+	return e->state.certificate != NULL ? enroll_state_save(e->t, &e->state) : UKEY_MEMORY;
+}
+
+/* An earlier run got it already. One that does not stand the same checks is forgotten, and the CA asked again. */
+static void kept_certificate(struct enrolment *e, const struct ukey_key *key)
+{
+	const char *pem = e->state.certificate;
+	EVP_PKEY *ours = key_public(key);
+	bool good = false;
+
+	if (pem != NULL && ours != NULL &&
+		certificate_parse(e->t, (const uint8_t *)pem, strlen(pem), &e->cert) == UKEY_OK)
+		good = EVP_PKEY_eq(ours, X509_get0_pubkey(e->cert)) == 1 && check_certificate(e) == UKEY_OK;
+	EVP_PKEY_free(ours);
+	if (!good) {
+		X509_free(e->cert);
+		e->cert = NULL;
+	}
 }
 
 static enum ukey_status get_certificate(struct enrolment *e)
@@ -380,18 +416,18 @@ static enum ukey_status get_certificate(struct enrolment *e)
 		key = ukey_directory_key(d, e->ref);
 		r = key != NULL ? UKEY_OK : UKEY_NOT_FOUND;
 	}
-	if (r == UKEY_OK && e->state.certificate != NULL &&
-		certificate_parse(e->t, (const uint8_t *)e->state.certificate, strlen(e->state.certificate),
-			&e->cert) == UKEY_OK) {
-		EVP_PKEY *ours = key_public(key);
-		if (ours == NULL || EVP_PKEY_eq(ours, X509_get0_pubkey(e->cert)) != 1)
-			r = UKEY_CERT_MISMATCH;
-		EVP_PKEY_free(ours);
-	} else if (r == UKEY_OK) {
-		r = request_certificate(e, key);
-	}
 	if (r == UKEY_OK)
-		r = trust_check(e->t, e->cert, e->anchors, e->cas);
+		kept_certificate(e, key);
+	if (r == UKEY_OK && e->cert == NULL) {
+		if (!e->renew && e->code.data == NULL)
+			r = pin_get(e->t, PIN_CODE, _("Enrolment code"), &e->code);
+		if (r == UKEY_OK)
+			r = request_certificate(e, key);
+		if (r == UKEY_OK)
+			r = check_certificate(e);
+		if (r == UKEY_OK)
+			r = keep_certificate(e);
+	}
 	ukey_directory_unref(d);
 	return r;
 }
@@ -439,8 +475,6 @@ static enum ukey_status write_certificate(struct enrolment *e)
 	enum ukey_status r = len > 0 ? UKEY_OK : UKEY_MEMORY;
 
 	name_common(e->cert, common);
-	if (r == UKEY_OK && (size_t)len > e->s.info.max_object)
-		r = tool_fail(e->t, UKEY_TOO_LARGE, _("%d bytes; the token takes %zu"), len, e->s.info.max_object);
 	if (r == UKEY_OK)
 		r = ukey_write_certificate(e->s.token, e->ref, der, (size_t)len, common[0] != '\0' ? common : NULL);
 	if (r == UKEY_OK)

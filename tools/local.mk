@@ -22,3 +22,11 @@ bin_PROGRAMS += ukey
 ukey_SOURCES = tools/ukey.c
 ukey_CPPFLAGS = $(libtool_ukey_la_CPPFLAGS)
 ukey_LDADD = libtool-ukey.la
+
+# For tests/tools/*.sh.
+check_PROGRAMS += tests/tools/foreign_card tests/tools/est_server
+tests_tools_foreign_card_SOURCES = tests/tools/foreign_card.c
+tests_tools_est_server_SOURCES = tests/tools/est_server.c
+tests_tools_est_server_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS)
+tests_tools_est_server_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS)
+EXTRA_DIST += tests/tools/road.sh tests/tools/enroll.sh tests/tools/lib.sh

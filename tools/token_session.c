@@ -233,6 +233,23 @@ char *certificate_pem(X509 *cert)
 
 /* ---- JSON of what is on a token ---- */
 
+static json_t *public_key_json(const struct ukey_key *key)
+{
+	EVP_PKEY *pub = key_public(key);
+	BIO *bio = BIO_new(BIO_s_mem());
+	json_t *j = NULL;
+	char *data;
+	long len;
+
+	if (pub != NULL && bio != NULL && PEM_write_bio_PUBKEY(bio, pub)) {
+		len = BIO_get_mem_data(bio, &data);
+		j = json_stringn(data, (size_t)len);
+	}
+	BIO_free(bio);
+	EVP_PKEY_free(pub);
+	return j != NULL ? j : json_null();
+}
+
 json_t *key_json(const struct ukey_key *key)
 {
 	const struct algorithm_name *a = name_algorithm(key->algorithm);
@@ -241,11 +258,11 @@ json_t *key_json(const struct ukey_key *key)
 	name_key_ref(key->ref, ref);
 	hex_encode(BYTES(key->id, key->id_len), id, sizeof(id));
 	name_usage(key->usage, usage);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b}", "ref", ref, "container",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b, s:o}", "ref", ref, "container",
 		(int)key->ref / 2, "pair", key->ref % 2 == UKEY_SIGNATURE ? "signature" : "exchange", "algorithm",
 		a != NULL ? a->option : "unknown", "id", id, "label", ui_json_text(key->label), "usage", usage,
 		"generated", key->generated, "always_authenticate", key->always_authenticate, "touch", key->touch,
-		"certificate", key->certificate.exists);
+		"certificate", key->certificate.exists, "public_key", public_key_json(key));
 }
 
 static json_t *pin_json(const struct ukey_pin_info *pin)

@@ -125,11 +125,13 @@ bool tool_cancelled(void)
 void tool_catch_signals(void)
 {
 	struct sigaction a = {.sa_handler = on_signal};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
 
 	sigemptyset(&a.sa_mask);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGHUP, &a, NULL);
+	/* nohup(1) */
+	if (sigaction(SIGHUP, NULL, &before) != 0 || before.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &a, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 }
