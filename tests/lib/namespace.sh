@@ -46,6 +46,20 @@ ns_wait()
 	done
 }
 
+# In a chroot whose root is no mount point nobody can change how mounts spread, and unshare gives up. Where they do not
+# spread anyway that is no loss: tried with a mount that must not be seen from here.
+ns_private_already()
+{
+	local probe status
+	probe=$(mktemp -d) || return 1
+	# shellcheck disable=SC2016 # the inner shell's
+	unshare -m --propagation unchanged "$BASH" -c 'mount -t tmpfs ukey-probe "$2" && touch "$2/inside" &&
+		! [ -e "/proc/$1/root$2/inside" ]; status=$?; umount "$2"; exit $status' ns $$ "$probe" 2>/dev/null
+	status=$?
+	rmdir "$probe"
+	return "$status"
+}
+
 # ns_enter "$@": run this script anew in namespaces of its own, with the same arguments; returns inside only. Where the
 # system forbids that, the script ends as skipped (77).
 ns_enter()
@@ -62,6 +76,8 @@ ns_enter()
 			break
 		fi
 	done
+	[ ${#how[@]} -gt 0 ] || [ "$(id -u)" != 0 ] || ! ns_private_already ||
+		how=(-mnp --propagation unchanged --fork --kill-child --mount-proc)
 	[ ${#how[@]} -gt 0 ] || { echo "this system does not allow private namespaces (unshare)"; exit 77; }
 	# shellcheck disable=SC2016 # the inner shell's
 	exec unshare "${how[@]}" -- "$BASH" -c 'UKEY_NAMESPACE=$(readlink /proc/self/ns/net) exec "$@"' ns \
