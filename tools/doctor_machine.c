@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MODULE_NAME "ukey-pkcs11.so"
 #define CONFIG_NAME "ukey.module"
 #define PATH_SIZE   1024
 
@@ -134,13 +133,13 @@ void doctor_module(struct doctor *d)
 
 	if (!find_config(config, name)) {
 		doctor_add(d, DOCTOR_PROBLEM, "module-registered",
-			_("install OpenUKey completely (make install), or put a line \"module: /path/to/" MODULE_NAME
-			  "\" into ~/.config/pkcs11/modules/" CONFIG_NAME),
+			_("install OpenUKey completely (make install), or put a line \"module: "
+			  "/path/to/ukey-pkcs11.so\" into ~/.config/pkcs11/modules/ukey.module"),
 			_("the PKCS#11 module is not registered with p11-kit: programs do not see the token"));
 		return;
 	}
 	if (name[0] == '\0') {
-		doctor_add(d, DOCTOR_PROBLEM, "module-registered", _("write a line: module: /path/to/" MODULE_NAME),
+		doctor_add(d, DOCTOR_PROBLEM, "module-registered", _("write a line: module: /path/to/ukey-pkcs11.so"),
 			_("%s names no module"), config);
 		return;
 	}

@@ -26,6 +26,7 @@ there /usr/bin/ukey-emu
 for page in man1/ukey.1 man8/ukey-ra.8 man1/ukey-emu.1; do
 	there /usr/share/man/$page
 done
+there /usr/share/locale/zh_CN/LC_MESSAGES/openukey.mo
 find "$dest" -name '*.a' | judge "no static archive is installed"
 grep -rlE "$BUILD|$dest" "$dest"/usr/lib/pkgconfig "$dest"/usr/share 2>/dev/null | judge "no path of the build in text files"
 

@@ -38,6 +38,7 @@ pgrep -af "$srcdir/build/quickstart" | grep -v pgrep | judge "no process is left
 LANG=zh_CN.UTF-8 LC_ALL='' "$srcdir/quickstart" --no-build >"$work/zh" 2>&1 </dev/null
 is "in Chinese too" $? 0
 is "with every step good" "$(rows "$work/zh" 通过)" $steps
+is "and the tools speak it" "$([ "$(grep -c '口令错误' "$work/zh")" -ge 5 ] && echo yes)" yes
 is "and says so" "$(grep -c '全部 12 个步骤均达到预期' "$work/zh")" 1
 
 if [ "$(id -u)" = 0 ]; then
