@@ -80,13 +80,6 @@ tests_unit_test_ra_request_LDADD = $(unit_ra_libs)
 tests_unit_test_ra_enroll_SOURCES = tests/unit/test_ra_enroll.c
 tests_unit_test_ra_enroll_CFLAGS = $(unit_ra_cflags)
 tests_unit_test_ra_enroll_LDADD = $(unit_ra_libs)
-UNIT_TESTS += test_hal test_emu_flash
-test_hal_SOURCES = tests/unit/test_hal.c
-test_hal_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
-test_hal_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
-test_emu_flash_SOURCES = tests/unit/test_emu_flash.c
-test_emu_flash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
 # tools/
 tools_unit_cppflags = $(libtool_ukey_la_CPPFLAGS) $(CMOCKA_CFLAGS)
@@ -121,8 +114,6 @@ UNIT_TESTS += test_driver_settings
 test_driver_settings_SOURCES = tests/unit/test_driver_settings.c
 test_driver_settings_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 test_driver_settings_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
-
-test_tools_provider_LDADD = libtool-ukey.la $(SSL_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 # The firmware core's journal.
 UNIT_TESTS += tests/unit/test_fw_journal
