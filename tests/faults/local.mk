@@ -8,3 +8,8 @@ tests_faults_test_powercut_LDADD = $(wire_ldadd)
 FAULT_TESTS += tests/faults/test_unplug
 tests_faults_test_unplug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_unplug_LDADD = $(driver_bench_ldadd)
+
+FAULT_TESTS += tests/faults/test_driver_memory
+tests_faults_test_driver_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_faults_test_driver_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=mmap
+tests_faults_test_driver_memory_LDADD = $(driver_bench_ldadd)

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every allocation of libukey fails, one after another, through a session: the call says MEMORY, nothing leaks (the
+ * address sanitizer looks), nothing is lost, and the same call works when there is memory again.
+ *
+ * The linker leads malloc, calloc and mmap of our own objects here (--wrap); OpenSSL's and cmocka's are left alone.
+ */
+#include "config.h"
+
+#include "tests/wire/driver_bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static unsigned long countdown; /* 0: never */
+static bool failed;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+
+static bool due(void)
+{
+	if (countdown == 0 || --countdown > 0)
+		return false;
+	failed = true;
+	return true;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return due() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return due() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
+{
+	return due() ? MAP_FAILED : __real_mmap(at, n, prot, flags, fd, offset);
+}
+
+/* ---- the session ------------------------------------------------------------------------------------------------- */
+
+struct session {
+	struct bench *b;
+	uint8_t *der;
+	size_t len;
+};
+
+static enum ukey_status refresh(struct session *s)
+{
+	return ukey_refresh(s->b->u);
+}
+
+static enum ukey_status tokens(struct session *s)
+{
+	struct ukey_token **list;
+	size_t count;
+	enum ukey_status status = ukey_tokens(s->b->u, &list, &count);
+
+	if (status == UKEY_OK) {
+		assert_int_equal(count, 1);
+		if (!s->b->t)
+			s->b->t = ukey_token_ref(list[0]);
+		ukey_tokens_free(list, count);
+	}
+	return status;
+}
+
+static enum ukey_status readers(struct session *s)
+{
+	struct ukey_reader_info *list;
+	size_t count;
+	enum ukey_status status = ukey_readers(s->b->u, &list, &count);
+
+	if (status == UKEY_OK)
+		free(list);
+	return status;
+}
+
+static enum ukey_status wait_now(struct session *s)
+{
+	enum ukey_status status = ukey_wait(s->b->u, 0);
+	return status == UKEY_TIMEOUT ? UKEY_OK : status;
+}
+
+static enum ukey_status initialize(struct session *s)
+{
+	const struct ukey_initialize how = {.label = "Memory",
+		.so_pin = (const uint8_t *)SO_PIN,
+		.so_len = 8,
+		.user_pin = (const uint8_t *)USER_PIN,
+		.user_len = 6};
+	return ukey_initialize(s->b->t, &how);
+}
+
+static enum ukey_status login(struct session *s)
+{
+	return ukey_login(s->b->t, UKEY_USER, PIN(USER_PIN));
+}
+
+static enum ukey_status generate(struct session *s)
+{
+	const struct ukey_generate how = {.ref = 1, .algorithm = UKEY_P256};
+	return ukey_generate(s->b->t, &how, NULL);
+}
+
+static enum ukey_status generate_rsa(struct session *s)
+{
+	const struct ukey_generate how = {.ref = 3, .algorithm = UKEY_RSA_2048};
+	return ukey_generate(s->b->t, &how, NULL);
+}
+
+static enum ukey_status directory(struct session *s)
+{
+	const struct ukey_directory *d;
+	uint8_t *der;
+	size_t len;
+	enum ukey_status status = ukey_directory(s->b->t, &d);
+
+	if (status != UKEY_OK)
+		return status;
+	status = ukey_key_spki(&d->keys[0], &der, &len);
+	if (status == UKEY_OK)
+		free(der);
+	ukey_directory_unref(d);
+	return status;
+}
+
+static enum ukey_status write_certificate(struct session *s)
+{
+	return ukey_write_certificate(s->b->t, 1, s->der, s->len, NULL);
+}
+
+static enum ukey_status read_certificate(struct session *s)
+{
+	uint8_t *der;
+	size_t len;
+	enum ukey_status status = ukey_read_certificate(s->b->t, 1, &der, &len);
+
+	if (status == UKEY_OK)
+		free(der);
+	return status;
+}
+
+static enum ukey_status write_data(struct session *s)
+{
+	const struct ukey_data d = {.label = "x", .value = s->der, .length = s->len};
+	return ukey_write_data(s->b->t, 0, &d, NULL);
+}
+
+static enum ukey_status read_data(struct session *s)
+{
+	struct ukey_data d;
+	enum ukey_status status = ukey_read_data(s->b->t, 0, &d);
+
+	if (status == UKEY_OK)
+		ukey_data_clear(&d);
+	return status;
+}
+
+static enum ukey_status sign(struct session *s)
+{
+	const struct ukey_scheme pss = {.padding = UKEY_PSS, .hash = UKEY_SHA256, .mgf = UKEY_SHA256, .salt_len = 32};
+	uint8_t out[256];
+	size_t len = sizeof out;
+	return ukey_sign(s->b->t, 3, &pss, s->der, 32, out, &len);
+}
+
+static enum ukey_status decrypt(struct session *s)
+{
+	const struct ukey_scheme raw = {.padding = UKEY_RAW};
+	uint8_t in[256] = {0}, out[256];
+	size_t len = sizeof out;
+	return ukey_decrypt(s->b->t, 3, &raw, in, sizeof in, out, &len);
+}
+
+static enum ukey_status random_bytes(struct session *s)
+{
+	uint8_t out[64];
+	return ukey_random(s->b->t, out, sizeof out);
+}
+
+static enum ukey_status change(struct session *s)
+{
+	return ukey_change_pin(s->b->t, UKEY_USER, PIN(USER_PIN), PIN("another"));
+}
+
+static enum ukey_status idle_and_back(struct session *s)
+{
+	ukey_token_idle(s->b->t);
+	return ukey_token_reload(s->b->t);
+}
+
+static enum ukey_status again(struct session *s)
+{
+	struct ukey *u;
+	enum ukey_status status = ukey_open(&u);
+
+	(void)s;
+	if (status == UKEY_OK) {
+		status = ukey_refresh(u);
+		ukey_close(u);
+	}
+	return status;
+}
+
+static enum ukey_status (*const calls[])(struct session *s) = {refresh, tokens, readers, wait_now, initialize, login,
+	generate, generate_rsa, directory, write_certificate, read_certificate, write_data, read_data, sign, decrypt,
+	random_bytes, change, idle_and_back, again};
+
+/* The nth allocation of each call fails; how many calls had so many. */
+static unsigned calls_with(void **state, unsigned long nth)
+{
+	unsigned hit = 0;
+
+	bench_setup(state);
+	struct session s = {.b = *state};
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		if (calls[i] == write_certificate)
+			s.der = bench_certificate_for(s.b, 1, 0, &s.len);
+		failed = false;
+		countdown = nth;
+		enum ukey_status status = calls[i](&s);
+		countdown = 0;
+		/* Some memory is only for convenience: a certificate that is not kept is read again. */
+		if (failed && status != UKEY_OK) {
+			is(status, UKEY_MEMORY);
+			status = calls[i](&s);
+		}
+		ok(status);
+		hit += failed;
+	}
+	free(s.der);
+	bench_teardown(state);
+	return hit;
+}
+
+static void every_allocation_fails_once(void **state)
+{
+	unsigned failures = 0, hit;
+	unsigned long nth = 1;
+
+	while ((hit = calls_with(state, nth++)) > 0)
+		failures += hit;
+	printf("%u failed allocations\n", failures);
+	assert_true(failures > 60);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_fails_once)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
