@@ -4,7 +4,8 @@ common_freestanding = \
 	common/bytes.c common/bytes.h \
 	common/tlv.c common/tlv.h \
 	common/apdu.c common/apdu.h \
-	common/unlock.c common/unlock.h
+	common/unlock.c common/unlock.h \
+	common/scp.c common/scp.h
 
 noinst_LTLIBRARIES += libcommon.la
 libcommon_la_SOURCES = $(common_freestanding) \
@@ -15,6 +16,7 @@ libcommon_la_SOURCES = $(common_freestanding) \
 	common/rsa_pad.c common/rsa_pad.h \
 	common/exchange.c common/exchange.h \
 	common/code_text.c common/code_text.h \
+	common/scp_openssl.c common/scp_host.c common/scp_host.h common/scp_evp.h \
 	common/i18n.c common/i18n.h
 libcommon_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libcommon_la_LIBADD = $(CRYPTO_LIBS)

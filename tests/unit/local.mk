@@ -120,3 +120,18 @@ UNIT_TESTS += tests/unit/test_fw_journal
 tests_unit_test_fw_journal_SOURCES = tests/unit/test_fw_journal.c
 tests_unit_test_fw_journal_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_fw_journal_LDADD = $(wire_ldadd)
+
+# The secure channel.
+unit_scp = tests/unit/test_scp tests/unit/test_scp_session tests/unit/test_scp_host
+unit_scp_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+unit_scp_libs = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+UNIT_TESTS += $(unit_scp)
+tests_unit_test_scp_SOURCES = tests/unit/test_scp.c tests/unit/scp_help.h
+tests_unit_test_scp_CFLAGS = $(unit_scp_cflags)
+tests_unit_test_scp_LDADD = $(unit_scp_libs)
+tests_unit_test_scp_session_SOURCES = tests/unit/test_scp_session.c
+tests_unit_test_scp_session_CFLAGS = $(unit_scp_cflags)
+tests_unit_test_scp_session_LDADD = $(unit_scp_libs)
+tests_unit_test_scp_host_SOURCES = tests/unit/test_scp_host.c
+tests_unit_test_scp_host_CFLAGS = $(unit_scp_cflags)
+tests_unit_test_scp_host_LDADD = $(unit_scp_libs)

@@ -57,7 +57,7 @@ void start(void)
 C
 
 objects=()
-for file in firmware-emu/core/*.c common/bytes.c common/tlv.c common/apdu.c common/unlock.c "$work/start.c"; do
+for file in firmware-emu/core/*.c common/bytes.c common/tlv.c common/apdu.c common/unlock.c common/scp.c "$work/start.c"; do
 	object=$work/$(basename "$file" .c).o
 	try "$(basename "$file") compiles" arm-none-eabi-gcc "${flags[@]}" -c "$file" -o "$object"
 	[ "$file" = "$work/start.c" ] || objects+=("$object")
@@ -68,7 +68,7 @@ arm-none-eabi-nm -u "$work/token.elf" 2>&1 | judge "nothing is undefined"
 
 # What a link without our own libgcc and memory functions would miss, so that no new dependence slips in.
 arm-none-eabi-nm -u "${objects[@]}" | awk '$1 == "U" { print $2 }' | sort -u |
-	grep -vE '^(hal_|fw_|bytes_|builder_|cursor_|tlv_|apdu_|unlock_|memcpy$|memset$|memmove$|memcmp$|__aeabi_u?l?u?idiv)' |
+	grep -vE '^(hal_|fw_|bytes_|builder_|cursor_|tlv_|apdu_|unlock_|scp_|memcpy$|memset$|memmove$|memcmp$|__aeabi_u?l?u?idiv)' |
 	judge "the core calls the hal, itself and the compiler's own functions only"
 
 if [ -e "$work/token.elf" ]; then
