@@ -37,7 +37,7 @@ tests_fuzz_fuzz_est_LDADD = libukeyra.la libcommon.la
 # The firmware's commands, with power cuts among them.
 FUZZ_TARGETS += tests/fuzz/fuzz_fw_command
 tests_fuzz_fuzz_fw_command_SOURCES = tests/fuzz/fuzz_fw_command.c
-tests_fuzz_fuzz_fw_command_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_fw_command_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_fw_command_LDADD = $(ramtoken_ldadd)
 
 # What a token tells libukey.
@@ -48,3 +48,12 @@ tests_fuzz_fuzz_directory_LDADD = libukeycore.la libcommon.la
 tests_fuzz_fuzz_token_answer_SOURCES = tests/fuzz/fuzz_token_answer.c
 tests_fuzz_fuzz_token_answer_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_token_answer_LDADD = libukeycore.la libcommon.la
+
+# Both ends of the secure channel
+FUZZ_TARGETS += tests/fuzz/fuzz_scp_token tests/fuzz/fuzz_scp_host
+tests_fuzz_fuzz_scp_token_SOURCES = tests/fuzz/fuzz_scp_token.c tests/fuzz/fuzz_scp.h
+tests_fuzz_fuzz_scp_token_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_scp_token_LDADD = libcommon.la
+tests_fuzz_fuzz_scp_host_SOURCES = tests/fuzz/fuzz_scp_host.c tests/fuzz/fuzz_scp.h
+tests_fuzz_fuzz_scp_host_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_scp_host_LDADD = libcommon.la
