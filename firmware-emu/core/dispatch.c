@@ -182,11 +182,22 @@ static struct bytes send_part(struct fw *fw, uint32_t le)
 	return builder_bytes(&b);
 }
 
+/*
+ * GET RESPONSE keeps what waits, and only its handler says for whom it waits. A segment of a chain has no handler: it
+ * is as any other command.
+ */
+static bool fetches(const struct apdu *a)
+{
+	struct apdu_class class;
+
+	return a->ins == INS_GET_RESPONSE && apdu_class_parse(a->cla, &class) && !class.chained;
+}
+
 struct bytes fw_transceive(struct fw *fw, struct bytes command)
 {
 	struct apdu a;
 	bool parsed = command.len <= FW_COMMAND_MAX && apdu_parse(command, &a);
-	bool fetching = parsed && a.ins == INS_GET_RESPONSE;
+	bool fetching = parsed && fetches(&a);
 	uint16_t sw = SW_WRONG_LENGTH;
 
 	if (!fetching)

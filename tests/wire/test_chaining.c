@@ -178,6 +178,28 @@ static void an_answer_waits_for_get_response_only(void **state)
 	ramtoken_free(t);
 }
 
+/* The first segment of a chain is answered at once, but by nothing: not with what another channel left behind. */
+static void no_chain_fetches_an_answer(void **state)
+{
+	(void)state;
+	struct ramtoken *t = operational();
+	wire_put(t, 0x0301, wire_data_object(600, 1, 7), SW_OK); /* private */
+	wire(t, "0070000001", SW_OK);
+	static const char *const others[] = {
+		"10C0000000", "10C00000", "11C0000000", "11C00000", "11C00000000000", "91C0000000", "11C0123400"};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_int_equal(wire(t, "00CB3FFF045C020301", 0x6100).len, 0);
+		assert_int_equal(wire(t, others[i], SW_OK).len, 0);
+		transceive(t, wire_hex("00FE0000")); /* ends the chain */
+		wire(t, "00C0000000", SW_CONDITIONS);
+	}
+	/* And a chain that ends as a GET RESPONSE has nothing left to fetch. */
+	wire(t, "00CB3FFF045C020301", 0x6100);
+	wire(t, "10C0000000", SW_OK);
+	wire(t, "00C0000000", SW_CONDITIONS);
+	ramtoken_free(t);
+}
+
 static void le_of_a_challenge(void **state)
 {
 	(void)state;
@@ -196,6 +218,7 @@ int main(void)
 		cmocka_unit_test(a_chain_is_one_command_on_one_channel),
 		cmocka_unit_test(a_command_longer_than_max_is_refused),
 		cmocka_unit_test(an_answer_waits_for_get_response_only),
+		cmocka_unit_test(no_chain_fetches_an_answer),
 		cmocka_unit_test(le_of_a_challenge),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
