@@ -167,8 +167,12 @@ static enum crypto_verdict verify_ecdsa(const struct crypto_pubkey *key, struct 
 	EVP_PKEY *evp = crypto_pubkey_evp(key);
 	EVP_PKEY_CTX *ctx = evp ? EVP_PKEY_CTX_new_from_pkey(NULL, evp, NULL) : NULL;
 	enum crypto_verdict v = CRYPTO_ERROR;
-	if (ctx && EVP_PKEY_verify_init(ctx) > 0)
-		v = verdict(EVP_PKEY_verify(ctx, der, b.len, digest.data, digest.len) == 1);
+	if (ctx && EVP_PKEY_verify_init(ctx) > 0) {
+		int got = EVP_PKEY_verify(ctx, der, b.len, digest.data, digest.len);
+
+		/* Below zero it did not come to a verdict. */
+		v = got < 0 ? CRYPTO_ERROR : verdict(got == 1);
+	}
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(evp);
 	crypto_clear_errors();

@@ -259,15 +259,25 @@ static CK_RV create_certificate(struct p11_session *s, const struct template *t,
 
 /* ---- session objects ---- */
 
+/* Once here, so that using the key later need not ask again. */
+static CK_RV session_public(const struct template *t)
+{
+	struct crypto_pubkey public;
+	CK_RV rv = p11_public_from_attributes(t->list, t->count, &public);
+
+	if (rv == CKR_OK && public.type != CRYPTO_RSA && !crypto_point_valid(&public))
+		rv = CKR_ATTRIBUTE_VALUE_INVALID;
+	return rv;
+}
+
 static CK_RV create_session(struct p11_session *s, const struct template *t, CK_OBJECT_HANDLE *handle)
 {
 	struct p11_attributes *attributes;
-	struct crypto_pubkey public;
 	struct bytes der = p11_take_bytes(t->list, t->count, CKA_VALUE);
 	CK_RV rv = CKR_OK;
 
 	if (t->class == CKO_PUBLIC_KEY)
-		rv = p11_public_from_attributes(t->list, t->count, &public);
+		rv = session_public(t);
 	else if (t->class == CKO_CERTIFICATE && (!der.len || !p11_find(t->list, t->count, CKA_CERTIFICATE_TYPE)))
 		rv = CKR_TEMPLATE_INCOMPLETE;
 	if (rv != CKR_OK)

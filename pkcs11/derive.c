@@ -146,7 +146,8 @@ static CK_RV shared_secret(
 	CK_RV rv;
 
 	peer.point = p11_point(BYTES(p->pPublicData, p->ulPublicDataLen), crypto_field_size(peer.type));
-	if (!crypto_point_valid(&peer))
+	/* Whether it lies on the curve is for the token to check. */
+	if (!crypto_pubkey_check(&peer))
 		return CKR_MECHANISM_PARAM_INVALID;
 	rv = p11_rv(ukey_derive(s->token, key->ref, peer.point.data, peer.point.len, z, z_len));
 	return rv == CKR_DATA_INVALID ? CKR_MECHANISM_PARAM_INVALID : rv;

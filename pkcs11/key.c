@@ -61,7 +61,7 @@ CK_RV p11_public_from_attributes(const CK_ATTRIBUTE *list, CK_ULONG count, struc
 	if (!crypto_curve_type(oid, &out->type))
 		return CKR_CURVE_NOT_SUPPORTED;
 	out->point = p11_point(out->point, crypto_field_size(out->type));
-	return crypto_point_valid(out) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+	return crypto_pubkey_check(out) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
 static CK_RV session_key(const struct p11_attributes *a, struct p11_key *key)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+include tests/faults/p11.mk
 
 # The firmware core, losing power.
 FAULT_TESTS += tests/faults/test_powercut
