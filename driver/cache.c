@@ -129,7 +129,7 @@ enum ukey_status token_cached(struct ukey_token *t, const uint8_t sha256[32], ui
 
 static void trim_locked(struct ukey_token *t)
 {
-	while (t->certificates_size > CERTIFICATES_SIZE_MAX) {
+	while (t->certificates && t->certificates_size > CERTIFICATES_SIZE_MAX) {
 		struct cached_certificate **at = &t->certificates;
 		while ((*at)->next)
 			at = &(*at)->next;

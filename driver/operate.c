@@ -54,11 +54,13 @@ static enum ukey_status use_begin(struct ukey_token *t, struct use *u)
 	status = token_require(t, UKEY_USER);
 	if (status == UKEY_OK)
 		status = token_directory(t, &u->directory);
-	if (status != UKEY_OK)
-		return token_finish(t, status);
+	if (status != UKEY_OK) {
+		token_finish(t, status);
+		return status;
+	}
 	u->key = ukey_directory_key(u->directory, u->ref);
 	u->algorithm = u->key ? algorithm_of(u->key->algorithm) : NULL;
-	status = !u->key ? UKEY_NOT_FOUND : u->key->usage & u->usage ? UKEY_OK : UKEY_KEY_USAGE;
+	status = !u->algorithm ? UKEY_NOT_FOUND : u->key->usage & u->usage ? UKEY_OK : UKEY_KEY_USAGE;
 	if (status != UKEY_OK) {
 		ukey_directory_unref(u->directory);
 		token_end(t);

@@ -3,6 +3,8 @@
 
 #include "driver/settings.h"
 
+#include "driver/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +19,15 @@ const char *ukey_config_problem(void)
 
 static bool set_debug(struct settings *s, const char *value)
 {
-	if (strlen(value) >= sizeof s->debug)
-		return false;
-	strcpy(s->debug, strcmp(value, "off") == 0 ? "" : value);
-	return true;
+	return text_copy(text_bytes(strcmp(value, "off") == 0 ? "" : value), s->debug, sizeof s->debug);
 }
 
 static bool set_ignored(struct settings *s, const char *value)
 {
-	if (!value[0] || strlen(value) >= sizeof s->ignored[0] || s->ignored_count == SETTINGS_IGNORED_MAX)
+	if (!value[0] || s->ignored_count == SETTINGS_IGNORED_MAX ||
+		!text_copy(text_bytes(value), s->ignored[s->ignored_count], sizeof s->ignored[0]))
 		return false;
-	strcpy(s->ignored[s->ignored_count++], value);
+	s->ignored_count++;
 	return true;
 }
 

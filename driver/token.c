@@ -31,7 +31,7 @@ enum ukey_status token_new(struct ukey *u, const struct card_info *info, const c
 	t->card = &card_ukey;
 	t->port = (struct card_port){.send = send_recovering, .ctx = t};
 	atomic_init(&t->references, 1);
-	strcpy(t->serial, info->token.serial);
+	memcpy(t->serial, info->token.serial, sizeof t->serial);
 	t->info = info->token;
 	strncpy(t->info.reader, reader, sizeof t->info.reader - 1);
 	*out = t;

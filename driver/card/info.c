@@ -6,8 +6,6 @@
 #include "common/tlv.h"
 #include "driver/text.h"
 
-#include <string.h>
-
 static const uint8_t aid[] = {0xF0, 0x4F, 0x70, 0x65, 0x6E, 0x55, 0x4B, 0x65, 0x79, 0x01};
 
 #define PROTOCOL_MAJOR 1
@@ -124,8 +122,8 @@ bool card_info_parse(struct bytes answer, struct card_info *out)
 	t->protocol_minor = version.data[1];
 	bytes_copy(t->firmware, firmware);
 	serial_text(serial, t->serial);
-	strcpy(t->manufacturer, "OpenUKey");
-	strcpy(t->model, "OpenUKey 1");
+	text_copy(text_bytes("OpenUKey"), t->manufacturer, sizeof t->manufacturer);
+	text_copy(text_bytes("OpenUKey 1"), t->model, sizeof t->model);
 	bytes_copy(t->digest, digest);
 	struct cursor g = cursor_of(generation), f = cursor_of(space), a = cursor_of(algorithms);
 	t->generation = cursor_u32(&g);

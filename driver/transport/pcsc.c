@@ -348,6 +348,8 @@ static bool differs(const struct states *now, const struct transport_reader *kno
 /* Until something may have changed, at most `ms`. */
 static enum ukey_status wait_slice(SCARDCONTEXT context, struct states *s, DWORD ms)
 {
+	if (!s->list)
+		return UKEY_INTERNAL;
 	for (DWORD i = 0; i < s->count; i++)
 		s->list[i].dwCurrentState = s->list[i].dwEventState & ~(DWORD)SCARD_STATE_CHANGED;
 	s->list[s->count] = (SCARD_READERSTATE){.szReader = PNP};
@@ -382,6 +384,24 @@ static void wait_for_service(struct transport *t, struct waiter *w, uint64_t lef
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* `now` is what the look found. UKEY_TIMEOUT: nothing yet. */
+static enum ukey_status compare_or_wait(struct transport *t, struct waiter *w, enum ukey_status now, struct states *s,
+	enum ukey_status outcome, const struct transport_reader *known, size_t count, uint64_t left)
+{
+	if (now != outcome || (now == UKEY_OK && differs(s, known, count)))
+		return UKEY_OK;
+	if (now != UKEY_OK) {
+		set_context(t, w, 0);
+		wait_for_service(t, w, left);
+		return UKEY_TIMEOUT;
+	}
+	/* What ended it is seen in the next look; one that does not even begin must not make us spin. */
+	now = left > 0 ? wait_slice(w->context, s, (DWORD)(left < WAIT_SLICE ? left : WAIT_SLICE)) : UKEY_OK;
+	if (now != UKEY_OK && now != UKEY_TIMEOUT && now != UKEY_CANCELLED)
+		wait_for_service(t, w, left);
+	return now == UKEY_MEMORY ? now : UKEY_TIMEOUT;
+}
+
 /* One look and one wait. UKEY_TIMEOUT: nothing yet. */
 static enum ukey_status wait_once(struct transport *t, struct waiter *w, enum ukey_status outcome,
 	const struct transport_reader *known, size_t count, uint64_t left)
@@ -395,22 +415,10 @@ static enum ukey_status wait_once(struct transport *t, struct waiter *w, enum uk
 			set_context(t, w, context);
 		status = states_get(context, &s);
 	}
-	if (status == UKEY_MEMORY)
-		return status;
-	if (status != outcome || (status == UKEY_OK && differs(&s, known, count))) {
-		states_free(&s);
-		return UKEY_OK;
-	}
-	if (status != UKEY_OK) {
-		set_context(t, w, 0);
-		wait_for_service(t, w, left);
-		return UKEY_TIMEOUT;
-	}
-	/* What ended it is seen in the next look. */
-	if (left > 0 && wait_slice(context, &s, (DWORD)(left < WAIT_SLICE ? left : WAIT_SLICE)) == UKEY_MEMORY)
-		status = UKEY_MEMORY;
+	if (status != UKEY_MEMORY)
+		status = compare_or_wait(t, w, status, &s, outcome, known, count, left);
 	states_free(&s);
-	return status == UKEY_OK ? UKEY_TIMEOUT : status;
+	return status;
 }
 
 static void enter(struct transport *t, struct waiter *w)
