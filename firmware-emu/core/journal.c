@@ -432,12 +432,12 @@ static bool mount_bank(struct fw *fw, uint32_t bank, uint32_t sequence)
 static bool mount_any(struct fw *fw)
 {
 	struct fw_journal *j = &fw->journal;
-	uint32_t sequence[2];
+	uint32_t sequence[2], sector = hal_flash_sector(fw->hal);
 	uint8_t kind[2];
 	bool valid[2], clean;
 
 	j->bank_size = hal_flash_size(fw->hal) / 2;
-	j->bank_size -= j->bank_size % hal_flash_sector(fw->hal);
+	j->bank_size -= j->bank_size % sector;
 	for (uint32_t i = 0; i < 2; i++)
 		if (!read_header(fw, i * j->bank_size, &valid[i], &sequence[i], &kind[i]))
 			return false;
@@ -446,10 +446,12 @@ static bool mount_any(struct fw *fw)
 	uint32_t live = !valid[0] || (valid[1] && sequence[1] > sequence[0]) ? 1 : 0;
 	if (!mount_bank(fw, live * j->bank_size, sequence[live]))
 		return false;
-	/* A scrub erases the header's sector last, so what is left of the header tells that it was cut short. */
-	if (!read_erased(fw, other_bank(j), other_bank(j) + HEADER_SIZE, &clean))
+	if (kind[live] != KIND_RESET)
+		return true;
+	/* The header's sector is erased last (erase_bank), so what is left in it tells that a scrub was cut short. */
+	if (!read_erased(fw, other_bank(j), other_bank(j) + sector, &clean))
 		return false;
-	j->scrub = kind[live] == KIND_RESET && !clean;
+	j->scrub = !clean;
 	return true;
 }
 
@@ -476,15 +478,22 @@ uint32_t fw_journal_free(const struct fw *fw)
 }
 
 /* From the end to the beginning: the header's sector last (mount_any). */
+static bool erase_bank(struct fw *fw, uint32_t bank)
+{
+	uint32_t sector = hal_flash_sector(fw->hal);
+
+	for (uint32_t left = fw->journal.bank_size; left > 0; left -= sector)
+		if (!hal_flash_erase(fw->hal, bank + left - sector))
+			return false;
+	return true;
+}
+
 static void scrub_other_bank(struct fw *fw)
 {
 	struct fw_journal *j = &fw->journal;
-	uint32_t sector = hal_flash_sector(fw->hal);
 
-	for (uint32_t left = j->bank_size; left > 0; left -= sector)
-		if (!hal_flash_erase(fw->hal, other_bank(j) + left - sector))
-			return; /* it stays due */
-	j->scrub = false;
+	if (erase_bank(fw, other_bank(j)))
+		j->scrub = false; /* otherwise it stays due */
 }
 
 /* Write the other bank: what lives on, and the changes. Its header makes it the live one. */
@@ -495,9 +504,8 @@ static enum fw_journal_result move_bank(struct fw *fw, const struct fw_change *c
 	uint8_t found_kind = 0;
 	bool valid = false;
 
-	for (uint32_t at = 0; at < j->bank_size; at += hal_flash_sector(fw->hal))
-		if (!hal_flash_erase(fw->hal, bank + at))
-			return FW_JOURNAL_FAILED;
+	if (!erase_bank(fw, bank))
+		return FW_JOURNAL_FAILED;
 	struct writer w = writer_at(fw, bank + HEADER_SIZE, sequence);
 	if (kind == KIND_MOVED)
 		copy_living(&w, change, count);
