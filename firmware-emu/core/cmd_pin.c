@@ -20,6 +20,14 @@ static uint16_t give_tries_back(struct fw *fw, enum fw_pin pin)
 	return fw_commit(fw, &t);
 }
 
+/* The PIN that was tried was right, but what it was given for is refused: no try is lost. */
+static uint16_t refuse(struct fw *fw, enum fw_pin tried, uint16_t why)
+{
+	uint16_t sw = give_tries_back(fw, tried);
+
+	return sw == SW_OK ? why : sw;
+}
+
 static uint16_t verify_state(struct fw *fw, const struct fw_command *command, enum fw_pin pin)
 {
 	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
@@ -72,6 +80,8 @@ static uint16_t set_pin(
 	sw = fw_commit(fw, &t);
 	if (sw == SW_OK)
 		fw_state_revoke(fw, fw_pin_role(pin), command->number);
+	else if (sw == SW_FULL && tried != FW_PINS)
+		sw = refuse(fw, tried, sw);
 out:
 	bytes_wipe(record, sizeof(record));
 	return sw;
@@ -91,10 +101,8 @@ uint16_t fw_change_reference_data(struct fw *fw, const struct fw_command *comman
 	uint16_t sw = fw_pin_try(fw, command, pin, old);
 	if (sw != SW_OK)
 		return sw;
-	if (!fw_pin_meets(&fw->policy, new) || bytes_equal_secret(old, new)) {
-		sw = give_tries_back(fw, pin);
-		return sw == SW_OK ? SW_WRONG_DATA : sw;
-	}
+	if (!fw_pin_meets(&fw->policy, new) || bytes_equal_secret(old, new))
+		return refuse(fw, pin, SW_WRONG_DATA);
 	sw = set_pin(fw, command, pin, new, pin);
 	if (sw == SW_OK)
 		log_in(command->channel, pin);
@@ -114,10 +122,8 @@ uint16_t fw_reset_by_so_pin(struct fw *fw, const struct fw_command *command, str
 	uint16_t sw = fw_pin_try(fw, command, FW_PIN_SO, so_pin);
 	if (sw != SW_OK)
 		return sw;
-	if (!fw_pin_meets(&fw->policy, new)) {
-		sw = give_tries_back(fw, FW_PIN_SO);
-		return sw == SW_OK ? SW_WRONG_DATA : sw;
-	}
+	if (!fw_pin_meets(&fw->policy, new))
+		return refuse(fw, FW_PIN_SO, SW_WRONG_DATA);
 	sw = set_pin(fw, command, FW_PIN_USER, new, FW_PIN_SO);
 	return fw_answer_generation(fw, command, answer, sw);
 }

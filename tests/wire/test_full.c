@@ -84,6 +84,50 @@ static void nothing_is_lost_when_it_is_full(void **state)
 	ramtoken_free(t);
 }
 
+/* What a holder must be able to do with a full token: log in, have the PIN reset, delete. */
+static void a_full_token_is_unlocked_and_emptied(void **state)
+{
+	struct ramtoken *t = operational(64 * 1024);
+	uint8_t n = 0;
+
+	(void)state;
+	wire_generate(t, 0x11, 0, 1, SW_OK);
+	while (free_bytes(t) > 1200)
+		put_data(t, n++, 1000, SW_OK);
+	for (int i = 5; i >= 0; i--)
+		wire_verify(t, 0x81, "wrong PIN", (uint16_t)(0x63C0 | i));
+	for (int i = 0; i < 200; i++)
+		wire(t, "002C008112 80083837363534333231 8106363636363636", SW_OK);
+	wire_verify(t, 0x81, "666666", SW_OK);
+	wire(t, "80E40000", SW_OK);
+	put_data(t, 0, 1000, SW_OK);
+	ramtoken_free(t);
+}
+
+/* The first user PIN needs room. Without it the SO PIN was right all the same, and costs no try. */
+static void no_room_for_a_pin_costs_no_try(void **state)
+{
+	const struct ramtoken_options o = {.flash_size = 64 * 1024, .sector = 2048};
+	struct ramtoken *t = ramtoken_new(&o);
+	uint16_t object = 0x0200;
+
+	(void)state;
+	wire(t, "80E000000D 800141 81083837363534333231", SW_OK); /* initialised: no user PIN */
+	wire_verify(t, 0x82, SO_PIN, SW_OK);
+	while (free_bytes(t) > 2200)
+		wire_put(t, object++, wire_certificate(1000, 1), SW_OK);
+	wire_put(t, object, wire_certificate(free_bytes(t) - 100, 1), SW_OK);
+	assert_in_range(free_bytes(t), 0, 59);
+	for (int i = 0; i < 12; i++)
+		wire(t, "002C008112 80083837363534333231 8106363636363636", SW_FULL);
+	assert_int_equal(wire_info(t, 0x86).data[0], 10);
+	wire(t, "002C02810881 06363636363636", SW_FULL);
+	wire_put(t, object, BYTES_NONE, SW_OK);
+	wire(t, "002C008112 80083837363534333231 8106363636363636", SW_OK);
+	wire_verify(t, 0x81, "666666", SW_OK);
+	ramtoken_free(t);
+}
+
 static void objects_of_the_largest_size_and_no_larger(void **state)
 {
 	struct ramtoken *t = operational(1 << 20);
@@ -195,6 +239,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_lost_when_it_is_full),
+		cmocka_unit_test(a_full_token_is_unlocked_and_emptied),
+		cmocka_unit_test(no_room_for_a_pin_costs_no_try),
 		cmocka_unit_test(objects_of_the_largest_size_and_no_larger),
 		cmocka_unit_test(every_object_at_once),
 		cmocka_unit_test(the_directory_has_a_limit),
