@@ -271,6 +271,10 @@ static enum ra_status read_profile(const char *file, const char *name, json_t *o
 	}
 	if (profile->key_count == 0 || profile->validity_years == 0 || profile->key_usage == 0)
 		return wrong(&at, "keys, validity_years, key_usage", _("each of these is required"));
+	/* RFC 5280 4.2.1.3: a keyUsage has a bit set. */
+	for (size_t i = 0; i < profile->key_count; i++)
+		if (ra_profile_key_usage(profile, profile->keys[i].type) == 0)
+			return wrong(&at, "key_usage", _("none of these usages fits a key that the profile allows"));
 	return RA_OK;
 }
 

@@ -104,6 +104,7 @@ static void wrong_files_are_refused(void **state)
 		"\"keys\": [{\"rsa_min_bits\": 1024}]", "\"keys\": [{\"rsa_min_bits\": 2048, \"x\": 1}]",
 		"\"keys\": \"P-256\"", "\"validity_years\": 0", "\"validity_years\": \"1\"", "\"validity_years\": 11",
 		"\"key_usage\": []", "\"key_usage\": [\"keyCertSign\"]",
+		"\"key_usage\": [\"keyEncipherment\"]", /* not by EC */
 		"\"extended_key_usage\": [\"anyExtendedKeyUsage\"]", "\"subject_allowed\": [\"emailAddress\"]",
 		"\"subject_required\": {}", "\"email\": \"maybe\"", "\"request_names\": 1", "\"keyusage\": []"};
 	struct ra_profiles *profiles = NULL;
