@@ -79,14 +79,19 @@ enum ra_status ra_store_code_find(
 	struct ra_store *store, const uint8_t hash[RA_CODE_HASH_SIZE], struct ra_code_record *out)
 {
 	sqlite3_stmt *s;
-	enum ra_status status = ra_store_prepare(
-		store, "SELECT " COLUMNS " FROM code WHERE hash >= ?1 AND substr(hash, 1, 4) = ?1", &s);
+	uint8_t last[RA_CODE_HASH_SIZE];
+	enum ra_status status =
+		ra_store_prepare(store, "SELECT " COLUMNS " FROM code WHERE hash BETWEEN ?1 AND ?2", &s);
 	bool found = false;
 	int step = SQLITE_DONE;
 
 	if (status != RA_OK)
 		return status;
+	/* The rows that begin with the selector, and by the index no others: anybody may ask. */
+	bytes_fill(last, 0xFF, sizeof last);
+	bytes_copy(last, BYTES(hash, SELECTOR_SIZE));
 	ra_store_bind_bytes(s, 1, BYTES(hash, SELECTOR_SIZE));
+	ra_store_bind_bytes(s, 2, BYTES_OF(last));
 	while (status == RA_OK && !found && (step = sqlite3_step(s)) == SQLITE_ROW) {
 		struct bytes kept = {sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1)};
 		found = bytes_equal_secret(kept, BYTES(hash, RA_CODE_HASH_SIZE));
