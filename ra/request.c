@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "common/crypto.h"
@@ -75,6 +76,16 @@ static enum ra_status check_public(EVP_PKEY *key)
 	return good ? RA_OK : RA_WEAK_KEY;
 }
 
+/* Of the key as our certificate will write it: a client may write it otherwise, without the NULL of rsaEncryption. */
+static bool digest_key(EVP_PKEY *key, uint8_t digest[RA_SPKI_DIGEST])
+{
+	X509_PUBKEY *canonical = NULL;
+	bool done = X509_PUBKEY_set(&canonical, key) == 1 && ra_spki_digest(canonical, digest);
+
+	X509_PUBKEY_free(canonical);
+	return done;
+}
+
 static enum ra_status check_key(struct ra_request *r)
 {
 	X509_PUBKEY *spki = X509_REQ_get_X509_PUBKEY(r->req);
@@ -90,17 +101,36 @@ static enum ra_status check_key(struct ra_request *r)
 		status = check_rsa(r->public_key, r->key.bits);
 	if (status == RA_OK)
 		status = check_public(r->public_key);
-	if (status == RA_OK && !ra_spki_digest(spki, r->spki_sha256))
+	if (status == RA_OK && !digest_key(r->public_key, r->spki_sha256))
 		status = RA_CRYPTO;
 	return status;
 }
 
+/* RSASSA-PSS names its digest in its parameters; SHA-1 when it names none (RFC 4055 3.1). */
+static int pss_digest(const X509_REQ *req)
+{
+	const X509_ALGOR *algorithm = NULL;
+	const void *value = NULL;
+	int type = V_ASN1_UNDEF, digest = NID_undef;
+
+	X509_REQ_get0_signature(req, NULL, &algorithm);
+	X509_ALGOR_get0(NULL, &type, &value, algorithm);
+	RSA_PSS_PARAMS *params =
+		type == V_ASN1_SEQUENCE ? ASN1_item_unpack(value, ASN1_ITEM_rptr(RSA_PSS_PARAMS)) : NULL;
+	if (params != NULL)
+		digest = params->hashAlgorithm == NULL ? NID_sha1 : OBJ_obj2nid(params->hashAlgorithm->algorithm);
+	RSA_PSS_PARAMS_free(params);
+	return digest;
+}
+
 static enum ra_status check_signature(struct ra_request *r)
 {
-	int digest = NID_undef;
+	int digest = NID_undef, nid = X509_REQ_get_signature_nid(r->req);
 
-	if (!OBJ_find_sigid_algs(X509_REQ_get_signature_nid(r->req), &digest, NULL))
+	if (!OBJ_find_sigid_algs(nid, &digest, NULL))
 		return RA_BAD_POP;
+	if (nid == NID_rsassaPss)
+		digest = pss_digest(r->req);
 	if (digest == NID_md5 || digest == NID_sha1 || digest == NID_md4 || digest == NID_ripemd160 ||
 		digest == NID_mdc2)
 		return RA_WEAK_DIGEST;

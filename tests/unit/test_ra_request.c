@@ -6,6 +6,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <openssl/rsa.h>
 
 #include "ra/request.h"
 
@@ -53,6 +54,18 @@ static void base64_is_strict(void **state)
 		struct builder b = builder_of(out, sizeof out);
 		assert_true(base64_decode(BYTES((const uint8_t *)good[i], strlen(good[i])), &b));
 	}
+}
+
+static void encode_request(X509_REQ *req, struct text *out)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509_REQ(req, &der);
+
+	assert_true(len > 0);
+	struct builder b = builder_of(out->data, sizeof out->data);
+	assert_true(base64_encode(BYTES(der, (size_t)len), &b));
+	out->len = b.len;
+	OPENSSL_free(der);
 }
 
 static void good_keys_are_read(void **state)
@@ -229,6 +242,67 @@ static void possession_is_proved(void **state)
 	EVP_PKEY_free(rsa);
 }
 
+/* RSASSA-PSS carries its digest in its parameters, not in its object identifier. */
+static void pss_is_as_good_as_its_digest(void **state)
+{
+	static const struct {
+		const char *digest, *mask;
+		enum ra_status expected;
+	} rows[] = {
+		{"SHA256", "SHA256", RA_OK         },
+		{"SHA512", "SHA512", RA_OK         },
+		{"SHA1",   "SHA1",   RA_WEAK_DIGEST},
+		{"SHA1",   "SHA256", RA_WEAK_DIGEST},
+	};
+	EVP_PKEY *key = make_key("RSA", NULL, 2048);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		X509_REQ *req = X509_REQ_new();
+		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+		EVP_PKEY_CTX *params = NULL;
+		assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
+		assert_int_equal(EVP_DigestSignInit(ctx, &params, EVP_get_digestbyname(rows[i].digest), NULL, key), 1);
+		assert_true(EVP_PKEY_CTX_set_rsa_padding(params, RSA_PKCS1_PSS_PADDING) > 0);
+		assert_true(EVP_PKEY_CTX_set_rsa_mgf1_md(params, EVP_get_digestbyname(rows[i].mask)) > 0);
+		assert_true(X509_REQ_sign_ctx(req, ctx) > 0);
+		encode_request(req, &body);
+		assert_int_equal(parse(&body), rows[i].expected);
+		EVP_MD_CTX_free(ctx);
+		X509_REQ_free(req);
+	}
+	EVP_PKEY_free(key);
+}
+
+/* A key is known again by its digest, however the request wrote it and as the certificate will: some clients leave out
+ * the NULL of rsaEncryption's parameters. */
+static void a_key_has_one_digest(void **state)
+{
+	EVP_PKEY *key = make_key("RSA", NULL, 2048);
+	X509_PUBKEY *canonical = NULL;
+	X509_REQ *req = X509_REQ_new();
+	struct ra_request *request = NULL;
+	unsigned char *der = NULL;
+	uint8_t digest[RA_SPKI_DIGEST];
+
+	(void)state;
+	assert_int_equal(X509_PUBKEY_set(&canonical, key), 1);
+	assert_true(ra_spki_digest(canonical, digest));
+	assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
+	int len = i2d_PublicKey(key, &der);
+	assert_int_equal(X509_PUBKEY_set0_param(X509_REQ_get_X509_PUBKEY(req), OBJ_nid2obj(NID_rsaEncryption),
+				 V_ASN1_UNDEF, NULL, der, len),
+		1);
+	assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
+	encode_request(req, &body);
+	assert_int_equal(ra_request_parse(text_bytes(&body), &request), RA_OK);
+	assert_memory_equal(request->spki_sha256, digest, sizeof digest);
+	ra_request_free(request);
+	X509_REQ_free(req);
+	X509_PUBKEY_free(canonical);
+	EVP_PKEY_free(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +315,8 @@ int main(void)
 		cmocka_unit_test(weak_and_foreign_keys_are_refused),
 		cmocka_unit_test(explicit_curve_parameters_are_refused),
 		cmocka_unit_test(possession_is_proved),
+		cmocka_unit_test(pss_is_as_good_as_its_digest),
+		cmocka_unit_test(a_key_has_one_digest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
