@@ -17,3 +17,6 @@ tests_wire_test_p11_objects_LDADD = $(p11_bench_ldadd)
 WIRE_TESTS += tests/wire/test_p11_crypto
 tests_wire_test_p11_crypto_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_p11_crypto_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/test_p11_threads
+tests_wire_test_p11_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_threads_LDADD = $(p11_bench_ldadd)
