@@ -58,9 +58,14 @@ offences()
 				next
 			}
 			if (!quoted) {
+				owners = ""; mine = 0
 				for (d in only)
-					if (fits(name, only[d]) && !inside(file, d))
-						print where ": includes <" name ">, which is for " d " only"
+					if (fits(name, only[d])) {
+						owners = owners " " d
+						mine = mine || inside(file, d)
+					}
+				if (owners != "" && !mine)
+					print where ": includes <" name ">, which is only for" owners
 				for (d in free)
 					if (inside(file, d) && !fits(name, free[d]))
 						print where ": includes <" name ">, but " d " is freestanding"
@@ -99,7 +104,13 @@ allowed driver/transport/pcsc.c '<winscard.h>'
 allowed pkcs11/slot.c '"driver/ukey.h"'
 allowed pkcs11/slot.c '"pkcs11/slot.h"'
 allowed firmware-emu/link/vpcd.c '"firmware-emu/core/fw.h"'
+allowed desk/store.c '<sqlite3.h>'
+allowed tools/helpdesk/main.c '"desk/desk.h"'
 refused common/tlv.c '"driver/ukey.h"'
+refused desk/token.c '"driver/ukey.h"'
+refused tools/helpdesk/main.c '"driver/ukey.h"'
+refused tools/helpdesk/main.c '"desk/private.h"'
+refused tools/helpdesk/main.c '<sqlite3.h>'
 refused driver/token.c '"firmware-emu/core/fw.h"'
 refused driver/token.c '"pkcs11/slot.h"'
 refused pkcs11/slot.c '"driver/token.h"'
