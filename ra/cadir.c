@@ -20,9 +20,13 @@
 
 enum ra_status ra_cadir_read(const char *dir, const char *name, char **out)
 {
+	const char *suffix = strrchr(name, '.');
 	char *path = ra_path(dir, name);
-	enum ra_status status = path == NULL ? RA_MEMORY : ra_file_read(path, out);
+	enum ra_status status = RA_MEMORY;
 
+	if (path != NULL)
+		status = suffix != NULL && strcmp(suffix, ".key") == 0 ? ra_file_read_key(path, out)
+								       : ra_file_read(path, out);
 	free(path);
 	return status;
 }

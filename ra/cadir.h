@@ -38,7 +38,8 @@ enum ra_status ra_cadir_open_records(const char *dir, struct ra *out);
 enum ra_status ra_cadir_open(const char *dir, const char *passphrase, struct ra *out);
 void ra_cadir_close(struct ra *ra);
 
-/* A whole file of the directory as text. NO_CA when there is no such file. Give it to ra_pem_free(). */
+/* A whole file of the directory as text. NO_CA when there is no such file; IO for a *.key that others may open. Give it
+ * to ra_pem_free(). */
 enum ra_status ra_cadir_read(const char *dir, const char *name, char **out);
 /* The CA's certificate. The caller frees. */
 enum ra_status ra_cadir_certificate(const char *dir, const char *name, X509 **out);

@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/i18n.h"
 
 #define FILE_MAX (256 * 1024)
 
@@ -49,7 +52,18 @@ static enum ra_status read_all(int fd, const char *path, char *text)
 	return n < 0 ? failed(path) : RA_OK;
 }
 
-enum ra_status ra_file_read(const char *path, char **out)
+static enum ra_status check_private(int fd, const char *path)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) != 0)
+		return failed(path);
+	if (info.st_mode & (S_IRWXG | S_IRWXO))
+		return ra_fail(RA_IO, _("%s: others may open it, and a private key is in it; chmod 600 it"), path);
+	return RA_OK;
+}
+
+static enum ra_status read_file(const char *path, bool private, char **out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char *text = NULL;
@@ -57,14 +71,28 @@ enum ra_status ra_file_read(const char *path, char **out)
 
 	if (fd < 0)
 		return failed(path);
-	text = malloc(FILE_MAX + 1);
-	status = text == NULL ? RA_MEMORY : read_all(fd, path, text);
+	if (private)
+		status = check_private(fd, path);
+	if (status == RA_OK) {
+		text = malloc(FILE_MAX + 1);
+		status = text == NULL ? RA_MEMORY : read_all(fd, path, text);
+	}
 	close(fd);
 	if (status == RA_OK)
 		*out = text;
 	else
 		free(text);
 	return status;
+}
+
+enum ra_status ra_file_read(const char *path, char **out)
+{
+	return read_file(path, false, out);
+}
+
+enum ra_status ra_file_read_key(const char *path, char **out)
+{
+	return read_file(path, true, out);
 }
 
 enum ra_status ra_file_create(const char *path, struct bytes content)

@@ -11,6 +11,8 @@ char *ra_path(const char *dir, const char *name);
 
 /* NUL-ended text, malloc'ed; secrets may be inside: ra_pem_free(). NO_CA when there is no such file, IO otherwise. */
 enum ra_status ra_file_read(const char *path, char **out);
+/* The same for a private key: IO when anybody but its owner may open it. */
+enum ra_status ra_file_read_key(const char *path, char **out);
 
 /* A new file of mode 0600, flushed. It must not exist. */
 enum ra_status ra_file_create(const char *path, struct bytes content);

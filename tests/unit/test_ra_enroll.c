@@ -566,6 +566,33 @@ static void a_second_ca_does_not_take_the_place_of_the_first(void **state)
 	assert_int_equal(info.st_mode & 0777, 0700);
 }
 
+/* As a copy or a restored backup may come: the HTTPS key is not even encrypted. */
+static void keys_that_others_may_read_are_not_used(void **state)
+{
+	static const mode_t modes[] = {0640, 0604, 0620, 0602};
+	struct ra other;
+	char path[128], *key = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		snprintf(path, sizeof path, "%s/ca.key", dir);
+		assert_int_equal(chmod(path, modes[i]), 0);
+		assert_int_equal(ra_cadir_open(dir, PASSPHRASE, &other), RA_IO);
+		assert_non_null(strstr(ra_detail(), "chmod 600"));
+		assert_int_equal(chmod(path, 0600), 0);
+		snprintf(path, sizeof path, "%s/tls.key", dir);
+		assert_int_equal(chmod(path, modes[i]), 0);
+		assert_int_equal(ra_cadir_read(dir, "tls.key", &key), RA_IO);
+		assert_int_equal(chmod(path, 0600), 0);
+	}
+	assert_int_equal(ra_cadir_read(dir, "tls.key", &key), RA_OK);
+	ra_pem_free(key);
+	snprintf(path, sizeof path, "%s/ca.crt", dir);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(ra_cadir_open(dir, PASSPHRASE, &other), RA_OK);
+	ra_cadir_close(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -586,6 +613,7 @@ int main(void)
 		cmocka_unit_test(records_cannot_be_rewritten),
 		cmocka_unit_test(the_database_holds_no_code),
 		cmocka_unit_test(a_second_ca_does_not_take_the_place_of_the_first),
+		cmocka_unit_test(keys_that_others_may_read_are_not_used),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
