@@ -17,7 +17,7 @@ tests_fuzz_fuzz_cert_LDADD = libcommon.la
 # Codes for the phone.
 FUZZ_TARGETS += tests/fuzz/fuzz_codes
 tests_fuzz_fuzz_codes_SOURCES = tests/fuzz/fuzz_codes.c
-tests_fuzz_fuzz_codes_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_codes_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_codes_LDADD = libcommon.la
 EXTRA_DIST += tests/fuzz/corpus/codes
 

@@ -17,7 +17,9 @@ tracked()
 	else
 		local pattern
 		for pattern in "${@:-*}"; do
-			find . -path ./build -prune -o -type f \( -path "./${pattern#./}" -o -name "$pattern" \) -print
+			find . \( -path ./build -o -path ./.git -o -path ./build-aux -o -path ./m4 -o -path ./autom4te.cache \) \
+				-prune -o -type f \( -path "./${pattern#./}" -o -name "$pattern" \) ! -name '*.in' ! -name '*~' \
+				! -name configure ! -name aclocal.m4 -print
 		done | sed 's,^\./,,' | sort -u
 	fi
 }
