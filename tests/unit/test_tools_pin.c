@@ -240,14 +240,18 @@ static int end(struct child *c)
 {
 	int status = 0;
 
-	/* what it still has to say is taken, or it could wait for us */
-	for (int i = 0; i < 100 && waitpid(c->pid, &status, WNOHANG) == 0; i++) {
+	/* what it still has to say is taken, or it could wait for us; after its end the terminal is at its end too */
+	for (;;) {
 		struct pollfd p = {.fd = c->terminal, .events = POLLIN};
-		if (poll(&p, 1, 50) == 1 && c->len + 1 < sizeof(c->shown)) {
-			ssize_t n = read(c->terminal, c->shown + c->len, sizeof(c->shown) - 1 - c->len);
-			c->len += n > 0 ? (size_t)n : 0;
-		}
+		ssize_t n = 0;
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		if (c->len + 1 < sizeof(c->shown))
+			n = read(c->terminal, c->shown + c->len, sizeof(c->shown) - 1 - c->len);
+		if (n <= 0)
+			break;
+		c->len += (size_t)n;
 	}
+	assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
 	assert_true(WIFEXITED(status));
 	assert_null(strstr(c->shown, "secret"));
 	return WEXITSTATUS(status);
