@@ -22,6 +22,7 @@ bin_PROGRAMS += ukey
 ukey_SOURCES = tools/ukey.c
 ukey_CPPFLAGS = $(libtool_ukey_la_CPPFLAGS)
 ukey_LDADD = libtool-ukey.la
+dist_man_MANS += doc/ukey.1
 
 # For tests/tools/*.sh.
 check_PROGRAMS += tests/tools/foreign_card tests/tools/est_server

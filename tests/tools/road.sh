@@ -344,6 +344,26 @@ fi
 # ---- reset ----
 
 ex 2 "reset asks" "--yes" reset --so-pin-file so
+# person TYPED ARGUMENT...: the same at a terminal, where somebody types (%b) the answers
+person()
+{
+	local typed=$1
+	shift
+	# script passes on what is typed before the question is there: tty input waits
+	{ sleep 0.7; printf '%b' "$typed"; sleep 1; } | timeout 20 script -qec "$(printf '%q ' "$U" "$@")" /dev/null
+}
+if command -v script >/dev/null; then
+	person '0011\n' reset --so-pin-file so >said
+	same "reset at a terminal, the wrong answer: exit code" 9 $?
+	grep -q "nothing was changed" said && ok "and it says so" || bad "and it says so"
+	person '999999\n' pin verify >said
+	same "a PIN at the prompt: exit code" 40 $?
+	grep -q "PIN of 00112233445566AA" said && ok "the prompt says whose PIN" || bad "the prompt says whose PIN"
+	grep -q 999999 said && bad "the PIN is not echoed" || ok "the PIN is not echoed"
+	person '123456\n' pin verify >said
+	same "the right PIN at the prompt" 0 $?
+	js 0 "nothing was erased" '.token.state == "operational"' info
+fi
 ex 42 "reset with a wrong SO PIN" "9 tries left" reset --yes --so-pin-file wrong
 for _ in 1 2 3 4 5 6 7 8; do ukey reset --yes --so-pin-file wrong >/dev/null 2>&1; done
 ex 43 "the last wrong SO PIN" "that was the last try" reset --yes --so-pin-file wrong
