@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2094,SC2119,SC2317 # functions that others call, a file that is waited for
 # SPDX-License-Identifier: Apache-2.0
 # ukey enroll: against ukey-ra, and against a server that answers as the test wants; with everything that can go wrong
 # in the middle. What has to hold each time: one key, nothing lost, the same command goes on.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2094,SC2119 # a file that is waited for while it is written
 # SPDX-License-Identifier: Apache-2.0
 # Every command of ukey, good and bad, on an emulated token in a private pcscd: exit code and message of each.
 # check: timeout=600
@@ -344,23 +345,28 @@ fi
 # ---- reset ----
 
 ex 2 "reset asks" "--yes" reset --so-pin-file so
-# person TYPED ARGUMENT...: the same at a terminal, where somebody types (%b) the answers
+# person QUESTION TYPED ARGUMENT...: the same at a terminal, where somebody sees the question and types the answer
 person()
 {
-	local typed=$1
-	shift
-	# script passes on what is typed before the question is there: tty input waits
-	{ sleep 0.7; printf '%b' "$typed"; sleep 1; } | timeout 20 script -qec "$(printf '%q ' "$U" "$@")" /dev/null
+	local question=$1 typed=$2
+	shift 2
+	: >said
+	{
+		ns_wait 20 grep -q "$question" said
+		sleep 0.2
+		printf '%s\n' "$typed"
+		sleep 2
+	} | timeout 60 script -qefc "$(printf '%q ' "$U" "$@")" /dev/null >said
 }
 if command -v script >/dev/null; then
-	person '0011\n' reset --so-pin-file so >said
+	person 'type 0011' 0011 reset --so-pin-file so
 	same "reset at a terminal, the wrong answer: exit code" 9 $?
 	grep -q "nothing was changed" said && ok "and it says so" || bad "and it says so"
-	person '999999\n' pin verify >said
+	person 'PIN of' 999999 pin verify
 	same "a PIN at the prompt: exit code" 40 $?
 	grep -q "PIN of 00112233445566AA" said && ok "the prompt says whose PIN" || bad "the prompt says whose PIN"
 	grep -q 999999 said && bad "the PIN is not echoed" || ok "the PIN is not echoed"
-	person '123456\n' pin verify >said
+	person 'PIN of' 123456 pin verify
 	same "the right PIN at the prompt" 0 $?
 	js 0 "nothing was erased" '.token.state == "operational"' info
 fi
