@@ -290,7 +290,7 @@ enum ukey_status ukey_write_other_certificate(struct ukey_token *t, int number, 
 /* ---- data objects ------------------------------------------------------------------------------------------------ */
 
 /* What the directory says of it decides who may read it. */
-static enum ukey_status may_read(struct ukey_token *t, uint8_t number)
+static enum ukey_status may_read(struct ukey_token *t, uint8_t number, size_t *length)
 {
 	const struct ukey_directory *d;
 	enum ukey_status status = token_directory(t, &d);
@@ -299,20 +299,24 @@ static enum ukey_status may_read(struct ukey_token *t, uint8_t number)
 		return status;
 	const struct ukey_data_entry *e = directory_data(d, number);
 	status = !e ? UKEY_NOT_FOUND : e->is_private ? token_require(t, UKEY_USER) : UKEY_OK;
+	if (e)
+		*length = e->length;
 	ukey_directory_unref(d);
 	return status;
 }
 
 enum ukey_status ukey_read_data(struct ukey_token *t, uint8_t number, struct ukey_data *out)
 {
+	size_t length = 0;
 	enum ukey_status status = token_begin(t);
 
 	if (status != UKEY_OK)
 		return status;
-	status = may_read(t, number);
+	status = may_read(t, number, &length);
 	if (status == UKEY_OK)
 		status = t->card->read_data(&t->port, number, out);
-	if (status == UKEY_NOT_FOUND)
+	/* Another program wrote since the directory was read. */
+	if (status == UKEY_NOT_FOUND || (status == UKEY_OK && out->length != length))
 		token_stale(t);
 	return token_finish(t, status);
 }

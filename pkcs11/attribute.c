@@ -684,7 +684,8 @@ static CK_RV matches_one(struct p11_view *view, const CK_ATTRIBUTE *a, bool *mat
 		rv = p11_attribute(view, a->type, &value);
 	else
 		*matches = false;
-	if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE) {
+	/* The last one: the object went just now, by another program's hand. */
+	if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_OBJECT_HANDLE_INVALID) {
 		*matches = false;
 		return CKR_OK;
 	}
@@ -709,28 +710,34 @@ CK_RV p11_matches(struct p11_view *view, const CK_ATTRIBUTE *list, CK_ULONG coun
 
 /* ---- calls ---- */
 
-static CK_RV get_one(struct p11_view *view, CK_ATTRIBUTE *a)
+/* What is read may be longer than the directory said: another program wrote meanwhile, or the token lies. */
+static CK_RV give_out(struct p11_view *view, const CK_ATTRIBUTE *a, size_t *len)
 {
 	struct p11_value value;
+	CK_RV rv = p11_attribute(view, a->type, &value);
+
+	if (rv != CKR_OK)
+		return rv;
+	*len = value.len;
+	if (value.len > a->ulValueLen)
+		rv = CKR_BUFFER_TOO_SMALL;
+	else if (value.len)
+		memcpy(a->pValue, value.data, value.len);
+	p11_value_clear(&value);
+	return rv;
+}
+
+static CK_RV get_one(struct p11_view *view, CK_ATTRIBUTE *a)
+{
 	size_t len = 0;
 	CK_RV rv = p11_attribute_length(view, a->type, &len);
 
 	if (rv == CKR_OK && a->pValue && a->ulValueLen < len)
 		rv = CKR_BUFFER_TOO_SMALL;
 	else if (rv == CKR_OK && a->pValue)
-		rv = p11_attribute(view, a->type, &value);
-	if (rv != CKR_OK) {
-		a->ulValueLen = CK_UNAVAILABLE_INFORMATION;
-		return rv;
-	}
-	if (a->pValue) {
-		len = value.len;
-		if (len)
-			memcpy(a->pValue, value.data, len);
-		p11_value_clear(&value);
-	}
-	a->ulValueLen = len;
-	return CKR_OK;
+		rv = give_out(view, a, &len);
+	a->ulValueLen = rv == CKR_OK ? len : CK_UNAVAILABLE_INFORMATION;
+	return rv;
 }
 
 /* Each attribute has an outcome of its own; the caller gets all that can be had, and hears of one failure (5.7). */

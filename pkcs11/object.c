@@ -186,9 +186,13 @@ static CK_RV adopt(struct p11_slot *slot, const struct ukey_directory *d)
 	return CKR_OK;
 }
 
+/*
+ * The number is what was known when the directory was read: one that was read again because something was not as it
+ * said may bear the same number, and counts.
+ */
 static bool is_older(const struct ukey_directory *d, const struct ukey_directory *than)
 {
-	return (int32_t)(d->generation - than->generation) <= 0;
+	return d == than || (int32_t)(d->generation - than->generation) < 0;
 }
 
 /* Takes the directory over. Two threads may come with two of them: the younger one stays. */
@@ -276,11 +280,13 @@ void p11_objects_forget_private(struct p11_slot *slot)
 {
 	pthread_mutex_lock(&slot->lock);
 	for (size_t i = slot->object_count; i-- > 0;)
-		if (slot->snapshot && is_private(slot->snapshot->directory, &slot->objects[i]))
+		if (is_private(slot->snapshot ? slot->snapshot->directory : NULL, &slot->objects[i]))
 			forget(slot, i);
-	/* New handles for the same objects; there is room, since as many went. */
-	if (slot->snapshot)
-		adopt(slot, slot->snapshot->directory);
+	/* New handles for the same objects. Without memory for it now, the next look takes the directory anew. */
+	if (slot->snapshot && adopt(slot, slot->snapshot->directory) != CKR_OK) {
+		snapshot_let_go(slot->snapshot);
+		slot->snapshot = NULL;
+	}
 	pthread_mutex_unlock(&slot->lock);
 }
 

@@ -317,6 +317,94 @@ static void test_data(void **state)
 	ok(f->C_DestroyObject(s, open));
 }
 
+/* What another program does to the token's first data object: a new value, or NULL: away with it. */
+static void another_program(const char *value)
+{
+	struct ukey_data data = {.label = "note", .value = (uint8_t *)(uintptr_t)value};
+	struct ukey *other;
+	struct ukey_token **list;
+	size_t count;
+
+	assert_int_equal(ukey_open(&other), UKEY_OK);
+	assert_int_equal(ukey_refresh(other), UKEY_OK);
+	assert_int_equal(ukey_tokens(other, &list, &count), UKEY_OK);
+	assert_int_equal(ukey_login(list[0], UKEY_USER, (const uint8_t *)USER_PIN, strlen(USER_PIN)), UKEY_OK);
+	data.length = value ? strlen(value) : 0;
+	assert_int_equal(value ? ukey_write_data(list[0], 0, &data, NULL) : ukey_delete_data(list[0], 0), UKEY_OK);
+	assert_int_equal(ukey_logout(list[0]), UKEY_OK);
+	ukey_tokens_free(list, count);
+	ukey_close(other);
+}
+
+/* The value grew since we looked: it must not be written over the end of the caller's room. */
+static void test_changed_data(void **state)
+{
+	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, CKU_USER);
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS, &data_class, sizeof(data_class)},
+		{CKA_TOKEN, &yes,        1                 },
+		{CKA_LABEL, "note",      4                 },
+		{CKA_VALUE, "short",     5                 },
+	};
+	CK_OBJECT_HANDLE o;
+	char room[64];
+	CK_ATTRIBUTE value = {CKA_VALUE, room, 5};
+
+	(void)state;
+	o = create(s, list, COUNT(list));
+	ok(f->C_Logout(s));
+	is_text(s, o, CKA_VALUE, "short");
+	another_program("as long as another program likes");
+	memset(room, '.', sizeof(room));
+	is(f->C_GetAttributeValue(s, o, &value, 1), CKR_BUFFER_TOO_SMALL);
+	assert_int_equal(value.ulValueLen, CK_UNAVAILABLE_INFORMATION);
+	assert_int_equal(room[5], '.');
+	/* And a caller who asks again hears the new length. */
+	assert_int_equal(bench_get(s, o, CKA_VALUE, NULL, 0), 32);
+	is_text(s, o, CKA_VALUE, "as long as another program likes");
+}
+
+/* The new directory counts also when no answer told a new generation. */
+static void test_vanished_data(void **state)
+{
+	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, CKU_USER);
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS, &data_class, sizeof(data_class)},
+		{CKA_TOKEN, &yes,        1                 },
+		{CKA_LABEL, "note",      4                 },
+		{CKA_VALUE, "short",     5                 },
+	};
+	CK_OBJECT_HANDLE o;
+	char room[64];
+
+	(void)state;
+	o = create(s, list, COUNT(list));
+	ok(f->C_Logout(s));
+	assert_int_equal(bench_count(s, list, 1), 1);
+	another_program(NULL);
+	is(f->C_GetAttributeValue(s, o, &(CK_ATTRIBUTE){CKA_VALUE, room, sizeof(room)}, 1), CKR_OBJECT_HANDLE_INVALID);
+	assert_int_equal(bench_count(s, list, 1), 0);
+}
+
+/* A search does not fail because an object went while it ran. */
+static void test_vanished_search(void **state)
+{
+	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, CKU_USER);
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS, &data_class, sizeof(data_class)},
+		{CKA_TOKEN, &yes,        1                 },
+		{CKA_LABEL, "note",      4                 },
+		{CKA_VALUE, "short",     5                 },
+	};
+
+	(void)state;
+	create(s, list, COUNT(list));
+	ok(f->C_Logout(s));
+	assert_int_equal(bench_count(s, list, COUNT(list)), 1);
+	another_program(NULL);
+	assert_int_equal(bench_count(s, list, COUNT(list)), 0);
+}
+
 /* ---- what is refused, and why ---- */
 
 static void test_refused(void **state)
@@ -394,6 +482,24 @@ static void test_session_objects(void **state)
 	assert_int_equal(bench_get(other, copy, CKA_LABEL, NULL, 0), CK_UNAVAILABLE_INFORMATION);
 }
 
+/* Private session objects end with the log-in (2.40, 5.6), also when nobody ever looked for an object. */
+static void test_session_private(void **state)
+{
+	CK_SESSION_HANDLE s = bench_session(0, CKU_USER);
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,   &data_class, sizeof(data_class)},
+		{CKA_PRIVATE, &yes,        1                 },
+		{CKA_VALUE,   "x",         1                 },
+	};
+	CK_OBJECT_HANDLE o;
+
+	(void)state;
+	o = create(s, list, COUNT(list));
+	ok(f->C_Logout(s));
+	ok(f->C_Login(s, CKU_USER, PIN(USER_PIN)));
+	assert_int_equal(bench_get(s, o, CKA_VALUE, NULL, 0), CK_UNAVAILABLE_INFORMATION);
+}
+
 /* ---- destroying keys ---- */
 
 /* The pair and its certificate are one thing; their handles may still be destroyed, once. */
@@ -455,8 +561,12 @@ int main(void)
 		TEST(test_find),
 		TEST(test_certificates),
 		TEST(test_data),
+		TEST(test_changed_data),
+		TEST(test_vanished_data),
+		TEST(test_vanished_search),
 		TEST(test_refused),
 		TEST(test_session_objects),
+		TEST(test_session_private),
 		TEST(test_destroy_key),
 		TEST(test_set_key),
 	};
