@@ -113,15 +113,17 @@ CK_RV C_DecryptUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK
 	struct p11_session *s;
 	CK_RV rv = p11_session_enter(hSession, &s);
 
-	(void)pPart;
 	if (rv != CKR_OK)
 		return rv;
 	if (!s->decrypt.mechanism)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
 	if (!pulPartLen)
 		return leave(s, &s->decrypt, NULL, CKR_ARGUMENTS_BAD);
-	rv = p11_operation_update(&s->decrypt, pEncryptedPart, ulEncryptedPartLen, s->decrypt.key.public.modulus.len);
 	*pulPartLen = 0;
+	/* A question for the length, which takes nothing (2.40, 5.2). */
+	if (!pPart)
+		return p11_session_leave(s, CKR_OK);
+	rv = p11_operation_update(&s->decrypt, pEncryptedPart, ulEncryptedPartLen, s->decrypt.key.public.modulus.len);
 	return leave(s, &s->decrypt, NULL, rv == CKR_DATA_LEN_RANGE ? CKR_ENCRYPTED_DATA_LEN_RANGE : rv);
 }
 
@@ -218,15 +220,16 @@ CK_RV C_EncryptUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ul
 	struct p11_session *s;
 	CK_RV rv = p11_session_enter(hSession, &s);
 
-	(void)pEncryptedPart;
 	if (rv != CKR_OK)
 		return rv;
 	if (!s->encrypt.mechanism)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
 	if (!pulEncryptedPartLen)
 		return leave(s, &s->encrypt, NULL, CKR_ARGUMENTS_BAD);
-	rv = p11_operation_update(&s->encrypt, pPart, ulPartLen, plain_max(&s->encrypt));
 	*pulEncryptedPartLen = 0;
+	if (!pEncryptedPart)
+		return p11_session_leave(s, CKR_OK);
+	rv = p11_operation_update(&s->encrypt, pPart, ulPartLen, plain_max(&s->encrypt));
 	return leave(s, &s->encrypt, NULL, rv);
 }
 

@@ -248,6 +248,8 @@ static void test_decrypt(void **state)
 		/* The token worked once. */
 		costs(1);
 		ok(f->C_DecryptInit(s, &rows[i], rsa_prv));
+		/* No buffer: a question, and nothing is taken (2.40, 5.2). */
+		ok(f->C_DecryptUpdate(s, box, 100, NULL, &out_len));
 		ok(f->C_DecryptUpdate(s, box, 100, out, &out_len));
 		assert_int_equal(out_len, 0);
 		ok(f->C_DecryptUpdate(s, box + 100, 156, out, &out_len));
