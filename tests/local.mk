@@ -29,7 +29,8 @@ include tests/budget/local.mk
 print-%:
 	@echo $($*)
 
-EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib tests/lint tests/dist tests/road tests/fuzz/corpus \
+EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lint tests/dist tests/road \
+	tests/fuzz/corpus
 	tests/budget/measure.sh tests/budget/budget.sh tests/budget/table.sh
 
 # clang-format over every C file; ./check lint verifies.

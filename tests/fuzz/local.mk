@@ -19,7 +19,6 @@ FUZZ_TARGETS += tests/fuzz/fuzz_codes
 tests_fuzz_fuzz_codes_SOURCES = tests/fuzz/fuzz_codes.c
 tests_fuzz_fuzz_codes_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_codes_LDADD = libcommon.la
-EXTRA_DIST += tests/fuzz/corpus/codes
 
 # The stream from vpcd.
 FUZZ_TARGETS += tests/fuzz/fuzz_vpcd
