@@ -358,7 +358,7 @@ person()
 		sleep 2
 	} | timeout 60 script -qefc "$(printf '%q ' "$U" "$@")" /dev/null >said
 }
-if command -v script >/dev/null; then
+if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
 	person 'type 0011' 0011 reset --so-pin-file so
 	same "reset at a terminal, the wrong answer: exit code" 9 $?
 	grep -q "nothing was changed" said && ok "and it says so" || bad "and it says so"

@@ -195,7 +195,10 @@ static void start(struct child *c, enum pin_kind kind)
 {
 	memset(c, 0, sizeof(*c));
 	c->pid = forkpty(&c->terminal, NULL, NULL, NULL);
-	assert_true(c->pid >= 0);
+	if (c->pid < 0) {
+		print_message("SKIP: no pseudo-terminals here (is /dev/pts mounted?)\n");
+		skip();
+	}
 	if (c->pid == 0) {
 		struct pin pin = {0};
 		enum ukey_status s;
