@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
@@ -71,15 +72,31 @@ enum ukey_status ukey_open(struct ukey **out)
 	return status;
 }
 
+/* Everybody out. A wait that has not got to the readers yet does not hear a cancel: hence again and again. */
+static void let_out(struct ukey *u)
+{
+	pthread_mutex_lock(&u->lock);
+	while (u->waits > 0 || u->refreshing) {
+		struct timespec until;
+
+		pthread_mutex_unlock(&u->lock);
+		ukey_wait_cancel(u);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 10 * 1000 * 1000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_mutex_lock(&u->lock);
+		if (u->waits > 0 || u->refreshing)
+			pthread_cond_timedwait(&u->changed, &u->lock, &until);
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
 void ukey_close(struct ukey *u)
 {
 	if (!u || atomic_load(&u->forked))
 		return;
-	ukey_wait_cancel(u);
-	pthread_mutex_lock(&u->lock);
-	while (u->waits > 0 || u->refreshing)
-		pthread_cond_wait(&u->changed, &u->lock);
-	pthread_mutex_unlock(&u->lock);
+	let_out(u);
 	for (size_t i = 0; i < u->token_count; i++) {
 		token_seize(u->tokens[i]);
 		token_release(u->tokens[i], true);

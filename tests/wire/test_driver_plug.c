@@ -2,6 +2,7 @@
 /* Tokens that come, go, move, and are reset; readers and services that do; waiting for it. */
 #include "config.h"
 
+#include "driver/transport/transport.h"
 #include "tests/wire/driver_bench.h"
 
 #include <pthread.h>
@@ -368,6 +369,44 @@ static void a_forked_child_sends_nothing(void **state)
 	assert_int_equal(bench_info(b).role, UKEY_USER);
 }
 
+static const struct transport_ops *prompt_ops;
+
+static enum ukey_status wait_late(struct transport *t, enum ukey_status outcome, const struct transport_reader *known,
+	size_t count, int milliseconds)
+{
+	const struct timespec late = {0, 200 * 1000 * 1000};
+
+	nanosleep(&late, NULL);
+	return prompt_ops->wait(t, outcome, known, count, milliseconds);
+}
+
+/* A wait that has begun, but not yet with the readers, when the library is closed. */
+static void closing_ends_a_wait_that_just_begins(void **state)
+{
+	const struct timespec moment = {0, 50 * 1000 * 1000};
+	struct bench *b = *state, other = {0};
+	struct waiter w = {.b = &other};
+	struct transport_ops late;
+	pthread_t thread;
+	void *arg;
+
+	prompt_ops = transport_chosen(&arg);
+	late = *prompt_ops;
+	late.wait = wait_late;
+	transport_use(&late, arg);
+	ok(ukey_open(&other.u));
+	transport_use(prompt_ops, arg);
+	ok(ukey_refresh(other.u));
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_ever, &w), 0);
+	nanosleep(&moment, NULL);
+	alarm(20);
+	ukey_close(other.u);
+	pthread_join(thread, NULL);
+	alarm(0);
+	is(w.status, UKEY_CANCELLED);
+	(void)b;
+}
+
 #define ROW(name)   cmocka_unit_test_setup_teardown(name, bench_setup_operational, bench_teardown)
 #define BLANK(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
@@ -385,6 +424,7 @@ int main(void)
 		ROW(one_token_in_two_readers_is_one_token),
 		BLANK(waiting_without_a_look_returns_at_once),
 		BLANK(a_wait_ends_by_an_event_or_by_cancelling),
+		BLANK(closing_ends_a_wait_that_just_begins),
 		ROW(closing_logs_out_and_tokens_stay_valid),
 		ROW(a_card_that_cannot_be_logged_out_is_reset),
 		ROW(a_forked_child_sends_nothing),
