@@ -60,8 +60,9 @@ enum ukey_status ukey_open(struct ukey **out)
 	if (status != UKEY_OK)
 		return status;
 	status = settings_load(&u->settings);
+	/* Also when the configuration is wrong: somebody is looking for the reason. */
+	log_open(u->settings.debug);
 	if (status == UKEY_OK) {
-		log_open(u->settings.debug);
 		u->ops = transport_chosen(&arg);
 		status = u->ops->create(arg, &u->transport);
 	}
@@ -113,6 +114,7 @@ void ukey_forked(struct ukey *u)
 {
 	if (!u || atomic_exchange(&u->forked, true))
 		return;
+	log_forked();
 	u->ops->forked(u->transport);
 }
 

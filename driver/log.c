@@ -43,6 +43,11 @@ void log_open(const char *where)
 		close(old);
 }
 
+void log_forked(void)
+{
+	pthread_mutex_init(&lock, NULL);
+}
+
 bool log_wanted(void)
 {
 	pthread_mutex_lock(&lock);
@@ -75,6 +80,11 @@ static void emit(const char *text)
 	else if (file >= 0)
 		write_line(text);
 	pthread_mutex_unlock(&lock);
+}
+
+void ukey_log(const char *text)
+{
+	emit(text);
 }
 
 void log_text(const char *format, ...)

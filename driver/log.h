@@ -13,6 +13,8 @@
 /* Where lines go when no ukey_set_log() is in force: NULL none, "1" or "stderr", else a file's name. */
 void log_open(const char *where);
 bool log_wanted(void);
+/* In the child of a fork: a thread that is not here may have been writing a line. */
+void log_forked(void);
 
 void log_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_command(const char *reader, const struct apdu *a);

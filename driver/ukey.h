@@ -432,6 +432,8 @@ UKEY_API uint64_t ukey_token_commands(struct ukey_token *t);
  * OPENUKEY_DEBUG says. NULL: none. Not to be changed while calls run.
  */
 UKEY_API void ukey_set_log(void (*line)(void *arg, const char *text), void *arg);
+/* A line of the caller's own among those; nothing secret. After the first ukey_open. */
+UKEY_API void ukey_log(const char *text);
 
 #ifdef __cplusplus
 }

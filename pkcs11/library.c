@@ -16,16 +16,14 @@ static bool fork_watched;
 
 void p11_log(const char *format, ...)
 {
-	const char *where = getenv("OPENUKEY_DEBUG");
-	char line[512];
+	char line[512] = "ukey-pkcs11: ";
+	const size_t head = strlen(line);
 	va_list args;
 
-	if (!where || !where[0] || strcmp(where, "0") == 0)
-		return;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vsnprintf(line + head, sizeof(line) - head, format, args);
 	va_end(args);
-	fprintf(stderr, "ukey-pkcs11: %s\n", line);
+	ukey_log(line);
 }
 
 CK_RV p11_rv(enum ukey_status status)

@@ -273,6 +273,62 @@ static void test_fork(void **state)
 	assert_int_equal(info.state, CKS_RO_USER_FUNCTIONS);
 }
 
+static pid_t child_of_log;
+
+/* Called with the log's lock held, as another thread of the parent may hold it when it forks. */
+static void fork_while_logging(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+	if (child_of_log)
+		return;
+	child_of_log = fork();
+	if (child_of_log)
+		return;
+	alarm(10);
+	_exit(f->C_Initialize(NULL) == CKR_OK ? 0 : 1);
+}
+
+static void test_fork_while_logging(void **state)
+{
+	CK_SESSION_HANDLE s = bench_session(0, -1);
+	CK_BYTE byte;
+	int status = 0;
+
+	(void)state;
+	ukey_set_log(fork_while_logging, NULL);
+	ok(f->C_GenerateRandom(s, &byte, 1));
+	ukey_set_log(NULL, NULL);
+	assert_int_equal(waitpid(child_of_log, &status, 0), child_of_log);
+	assert_int_equal(status, 0);
+}
+
+/* OPENUKEY_DEBUG names a file: the module's own lines go there, too. */
+static void test_log_file(void **state)
+{
+	char path[] = "/tmp/ukey-p11-log.XXXXXX", text[4096];
+	CK_SESSION_HANDLE s;
+	int fd = mkstemp(path);
+	ssize_t n;
+
+	(void)state;
+	assert_true(fd >= 0);
+	ok(f->C_Finalize(NULL));
+	setenv("OPENUKEY_DEBUG", path, 1);
+	ok(f->C_Initialize(NULL));
+	unsetenv("OPENUKEY_DEBUG");
+	s = bench_session(0, -1);
+	is(f->C_Login(s, CKU_USER, PIN("999999")), CKR_PIN_INCORRECT);
+	ok(f->C_Finalize(NULL));
+	ok(f->C_Initialize(NULL));
+	n = read(fd, text, sizeof(text) - 1);
+	assert_true(n > 0);
+	text[n] = 0;
+	assert_non_null(strstr(text, "ukey-pkcs11: PIN_INCORRECT"));
+	close(fd);
+	unlink(path);
+}
+
 /* facts 2, 15; clients 1.4: late calls are harmless. */
 static void test_late_calls(void **state)
 {
@@ -297,6 +353,8 @@ int main(void)
 		TEST(test_slots_zeros, bench_setup_operational),
 		TEST(test_initialize_arguments, bench_setup),
 		TEST(test_fork, bench_setup_operational),
+		TEST(test_fork_while_logging, bench_setup_operational),
+		TEST(test_log_file, bench_setup_operational),
 		TEST(test_late_calls, bench_setup_operational),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
