@@ -12,7 +12,7 @@
  *
  *	session->lock	one call at a time on one session
  *	refresh lock	one look at the readers at a time (slot.c)
- *	slot->gate	opening sessions of a slot, and closing its last one with the log-out that belongs to it
+ *	slot->gate	opening sessions of a slot, closing its last one with the log-out that belongs to it, logging in
  *	library lock	slots, sessions, handles, events
  *	slot->lock	the objects of one slot
  *
@@ -174,6 +174,11 @@ void p11_sessions_close(struct p11_slot *slot);
 /* How many; the library lock is held. */
 void p11_sessions_count(const struct p11_slot *slot, CK_ULONG *all, CK_ULONG *rw);
 enum ukey_role p11_role(struct p11_session *s);
+/*
+ * A log-in is about to happen: no session of the slot is opened or closed until the slot's gate is unlocked.
+ * CKR_SESSION_CLOSED: this one was meanwhile, and the gate is not held.
+ */
+CK_RV p11_session_gate(struct p11_session *s);
 static inline bool p11_session_rw(const struct p11_session *s)
 {
 	return s->flags & CKF_RW_SESSION;

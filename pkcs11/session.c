@@ -145,6 +145,19 @@ enum ukey_role p11_role(struct p11_session *s)
 	return info.role;
 }
 
+CK_RV p11_session_gate(struct p11_session *s)
+{
+	bool closed;
+
+	pthread_mutex_lock(&s->slot->gate);
+	p11_lock();
+	closed = s->closed;
+	p11_unlock();
+	if (closed)
+		pthread_mutex_unlock(&s->slot->gate);
+	return closed ? CKR_SESSION_CLOSED : CKR_OK;
+}
+
 /* ---- opening and closing ---- */
 
 static struct p11_session *session_new(struct p11_slot *slot, struct ukey_token *token, CK_FLAGS flags)
@@ -380,7 +393,8 @@ static CK_RV login_again(struct p11_session *s, const uint8_t *pin, size_t len)
 	return rv;
 }
 
-static CK_RV log_in(struct p11_session *s, enum ukey_role role, const uint8_t *pin, size_t len)
+/* The gate is held. */
+static CK_RV log_in_alone(struct p11_session *s, enum ukey_role role, const uint8_t *pin, size_t len)
 {
 	struct ukey_token_info info;
 	CK_ULONG all, rw;
@@ -396,6 +410,17 @@ static CK_RV log_in(struct p11_session *s, enum ukey_role role, const uint8_t *p
 	if (role == UKEY_SO && all != rw)
 		return CKR_SESSION_READ_ONLY_EXISTS;
 	return login_rv(ukey_login(s->token, role, pin, len));
+}
+
+static CK_RV log_in(struct p11_session *s, enum ukey_role role, const uint8_t *pin, size_t len)
+{
+	CK_RV rv = p11_session_gate(s);
+
+	if (rv != CKR_OK)
+		return rv;
+	rv = log_in_alone(s, role, pin, len);
+	pthread_mutex_unlock(&s->slot->gate);
+	return rv;
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen)

@@ -204,7 +204,11 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pOldPin, CK_ULONG ulO
 	else if (!p11_session_rw(s))
 		rv = CKR_SESSION_READ_ONLY;
 	else
+		rv = p11_session_gate(s);
+	if (rv == CKR_OK) {
 		rv = set_pin(s, pOldPin, ulOldLen, pNewPin, ulNewLen);
+		pthread_mutex_unlock(&s->slot->gate);
+	}
 	return p11_session_leave(s, rv);
 }
 

@@ -137,11 +137,38 @@ static void test_pulled(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void *log_in_so(void *arg)
+{
+	CK_SESSION_HANDLE s = *(CK_SESSION_HANDLE *)arg;
+
+	expect(f->C_Login(s, CKU_SO, PIN(SO_PIN)), CKR_OK);
+	return NULL;
+}
+
+/* 2.40, 5.6: no read-only session beside the SO, also not one that is opened while the SO is on the way in. */
+static void test_so_alone(void **state)
+{
+	const struct timespec t = {0, 50 * 1000 * 1000};
+	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, -1), ro = 0;
+	pthread_t thread;
+
+	(void)state;
+	wrong = 0;
+	loop->readers[0].delay_ms = 300;
+	assert_int_equal(pthread_create(&thread, NULL, log_in_so, &s), 0);
+	nanosleep(&t, NULL);
+	is(f->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &ro), CKR_SESSION_READ_WRITE_SO_EXISTS);
+	pthread_join(thread, NULL);
+	assert_int_equal(wrong, 0);
+	loop->readers[0].delay_ms = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_together, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(test_pulled, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(test_so_alone, bench_setup_operational, bench_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
