@@ -44,6 +44,9 @@ static CK_RV on_token(struct p11_session *s, struct p11_operation *op, struct by
 		return CKR_HOST_MEMORY;
 	rv = p11_rv(ukey_decrypt(s->token, op->key.ref, &scheme, in.data, in.len, op->result, &len));
 	op->result_len = rv == CKR_OK ? len : 0;
+	/* Another program deleted it since we looked. */
+	if (rv == CKR_OBJECT_HANDLE_INVALID)
+		return CKR_KEY_HANDLE_INVALID;
 	return rv == CKR_DATA_INVALID || rv == CKR_DATA_LEN_RANGE ? CKR_ENCRYPTED_DATA_INVALID : rv;
 }
 

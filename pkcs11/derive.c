@@ -150,6 +150,8 @@ static CK_RV shared_secret(
 	if (!crypto_pubkey_check(&peer))
 		return CKR_MECHANISM_PARAM_INVALID;
 	rv = p11_rv(ukey_derive(s->token, key->ref, peer.point.data, peer.point.len, z, z_len));
+	if (rv == CKR_OBJECT_HANDLE_INVALID)
+		return CKR_KEY_HANDLE_INVALID;
 	return rv == CKR_DATA_INVALID ? CKR_MECHANISM_PARAM_INVALID : rv;
 }
 

@@ -87,7 +87,8 @@ static CK_RV on_token(struct p11_session *s, struct p11_operation *op, struct by
 		in = rsa_block(in, op->key.public.modulus.len, store);
 	rv = p11_rv(ukey_sign(s->token, op->key.ref, &scheme, in.data, in.len, out, len));
 	bytes_wipe(store, sizeof(store));
-	return rv;
+	/* Another program deleted it since we looked. */
+	return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
 }
 
 static CK_RV finish(struct p11_session *s, struct p11_operation *op, struct bytes data, CK_BYTE *out, CK_ULONG *out_len)

@@ -184,6 +184,32 @@ static void test_sign_refused(void **state)
 	is(f->C_Sign(s, data, 32, sig, &len), CKR_KEY_HANDLE_INVALID);
 }
 
+static void no_such_key(void *arg, struct bytes command, struct builder *answer)
+{
+	(void)arg;
+	if (command.len > 1 && command.data[1] == 0x87) {
+		answer->len = 0;
+		builder_put(answer, BYTES_OF(((const uint8_t[]){0x6A, 0x88})));
+	}
+}
+
+/* Another program deleted it since we looked: each call in its own words. */
+static void test_key_gone(void **state)
+{
+	CK_MECHANISM e = {CKM_ECDSA, NULL, 0}, r = {CKM_RSA_PKCS, NULL, 0};
+
+	(void)state;
+	ok(f->C_SignInit(s, &e, ec_prv));
+	ok(f->C_DecryptInit(s, &r, rsa_prv));
+	loop->readers[0].falsify = no_such_key;
+	len = sizeof(sig);
+	is(f->C_Sign(s, data, 32, sig, &len), CKR_KEY_HANDLE_INVALID);
+	len = sizeof(sig);
+	memset(sig, 0, sizeof(sig));
+	is(f->C_Decrypt(s, sig, 256, sig, &len), CKR_KEY_HANDLE_INVALID);
+	loop->readers[0].falsify = NULL;
+}
+
 /* CKA_ALWAYS_AUTHENTICATE: a log-in for each use, after Init (2.40, 5.6). */
 static void test_always(void **state)
 {
@@ -519,6 +545,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sign_all),
 		TEST(test_sign_refused),
+		TEST(test_key_gone),
 		TEST(test_always),
 		TEST(test_decrypt),
 		TEST(test_session_key),
