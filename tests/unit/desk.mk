@@ -17,3 +17,9 @@ tests_unit_test_desk_rules_LDADD = $(unit_desk_libs)
 tests_unit_test_desk_record_SOURCES = tests/unit/test_desk_record.c tests/unit/desk_help.c tests/unit/desk_help.h
 tests_unit_test_desk_record_CFLAGS = $(unit_desk_cflags)
 tests_unit_test_desk_record_LDADD = $(unit_desk_libs)
+
+# played by tests/tools/helpdesk.sh
+check_PROGRAMS += tests/tools/soft_token
+tests_tools_soft_token_SOURCES = tests/tools/soft_token.c
+tests_tools_soft_token_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_tools_soft_token_LDADD = libcommon.la $(CRYPTO_LIBS)

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* token, request ... confirm, escrow: the daily work. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/secmem.h"
+#include "tools/helpdesk/cli.h"
+
+static const char *text(const json_t *row, const char *name)
+{
+	const char *value = json_string_value(json_object_get(row, name));
+
+	return value != NULL ? value : "-";
+}
+
+/* ---- tokens ---- */
+
+enum desk_status cmd_token_register(struct cli *cli)
+{
+	struct desk_token token = {
+		.serial = cli->argv[0],
+		.holder = cli->holder,
+		.unit = cli->unit,
+		.contact = cli->contact,
+		.profile = cli->profile,
+		.certificates = cli->certificate_serials,
+		.no_unlock = cli->no_unlock,
+	};
+	enum desk_status status =
+		cli->holder != NULL ? DESK_OK : cli_fail(DESK_USAGE, _("give the holder: --holder NAME"));
+
+	if (status == DESK_OK)
+		status = cli_log_in(cli, false);
+	if (status == DESK_OK)
+		status = desk_token_register(cli->desk, &cli->by, &token);
+	if (status == DESK_OK)
+		cli_say(cli, _("Token %s of %s is registered."), cli->argv[0], cli->holder);
+	return status;
+}
+
+enum desk_status cmd_token_find(struct cli *cli)
+{
+	json_t *rows = NULL, *row;
+	size_t i;
+	enum desk_status status = cli_open(cli);
+
+	if (status == DESK_OK)
+		status = desk_token_find(cli->desk, cli->argc > 0 ? cli->argv[0] : NULL, &rows);
+	json_array_foreach(rows, i, row)
+	{
+		cli_say(cli, "%s\t%s\t%s\t%s\t%s\t%s", text(row, "serial"), text(row, "state"), text(row, "holder"),
+			text(row, "unit"), text(row, "contact"), text(row, "certificates"));
+	}
+	if (status == DESK_OK && cli->argc > 0 && json_array_size(rows) == 0)
+		status = cli_fail(DESK_NOT_FOUND, "%s", cli->argv[0]);
+	json_object_set_new(cli->result, "tokens", rows);
+	return status;
+}
+
+enum desk_status cmd_token_state(struct cli *cli)
+{
+	enum desk_status status = cli_log_in(cli, false);
+
+	if (status == DESK_OK)
+		status = desk_token_state(cli->desk, &cli->by, cli->argv[0], cli->argv[1], cli->reason);
+	if (status == DESK_OK)
+		cli_say(cli, _("Token %s is %s."), cli->argv[0], cli->argv[1]);
+	return status;
+}
+
+/* ---- requests ---- */
+
+enum desk_status cmd_request(struct cli *cli)
+{
+	int64_t id = 0;
+	enum desk_status status = cli_log_in(cli, false);
+
+	if (status == DESK_OK)
+		status = desk_request(cli->desk, &cli->by, cli->argv[0], cli->reason, &id);
+	if (status == DESK_OK) {
+		cli_say(cli, _("Request %lld. Check who is calling: ukey-helpdesk checklist %lld"), (long long)id,
+			(long long)id);
+		json_object_set_new(cli->result, "request", json_integer(id));
+	}
+	return status;
+}
+
+enum desk_status cmd_list(struct cli *cli)
+{
+	json_t *rows = NULL, *row;
+	size_t i;
+	int64_t id = 0;
+	enum desk_status status = cli->argc > 0 ? cli_number(cli->argv[0], 1, INT64_MAX, &id) : DESK_OK;
+
+	if (status == DESK_OK)
+		status = cli_open(cli);
+	if (status == DESK_OK)
+		status = desk_requests(cli->desk, id, cli->open, &rows);
+	json_array_foreach(rows, i, row)
+	{
+		char made[32];
+		cli_time(json_integer_value(json_object_get(row, "created")), made);
+		cli_say(cli, "%lld\t%s\t%s\t%s\t%s\t%s", (long long)json_integer_value(json_object_get(row, "id")),
+			text(row, "state"), text(row, "token"), text(row, "holder"), made, text(row, "reason"));
+	}
+	json_object_set_new(cli->result, "requests", rows);
+	return status;
+}
+
+static enum desk_status number(const struct cli *cli, int64_t *id)
+{
+	return cli_number(cli->argv[0], 1, INT64_MAX, id);
+}
+
+enum desk_status cmd_checklist(struct cli *cli)
+{
+	json_t *items = NULL, *item;
+	size_t i;
+	int64_t id = 0;
+	enum desk_status status = number(cli, &id);
+
+	if (status == DESK_OK)
+		status = cli_open(cli);
+	if (status == DESK_OK)
+		status = desk_checklist(cli->desk, id, &items);
+	json_array_foreach(items, i, item)
+	{
+		cli_say(cli, "%s", json_string_value(item));
+	}
+	json_object_set_new(cli->result, "checklist", items);
+	return status;
+}
+
+/* ITEM=TEXT, each item once. */
+static enum desk_status collect_evidence(const struct cli *cli, json_t *evidence)
+{
+	for (size_t i = 0; i < cli->evidence_count; i++) {
+		const char *equals = strchr(cli->evidence[i], '=');
+		char item[128];
+		if (equals == NULL || (size_t)(equals - cli->evidence[i]) >= sizeof(item))
+			return cli_fail(DESK_USAGE, _("evidence is --evidence ITEM=TEXT"));
+		snprintf(item, sizeof(item), "%.*s", (int)(equals - cli->evidence[i]), cli->evidence[i]);
+		if (json_object_get(evidence, item) != NULL)
+			return cli_fail(DESK_USAGE, _("evidence for \"%s\" is given twice"), item);
+		if (json_object_set_new(evidence, item, json_string(equals + 1)) != 0)
+			return cli_fail(DESK_USAGE, _("evidence for \"%s\" is no UTF-8 text"), item);
+	}
+	return DESK_OK;
+}
+
+enum desk_status cmd_identify(struct cli *cli)
+{
+	json_t *evidence = json_object();
+	int64_t id = 0;
+	enum desk_status status = number(cli, &id);
+
+	if (status == DESK_OK)
+		status = collect_evidence(cli, evidence);
+	if (status == DESK_OK)
+		status = cli_log_in(cli, false);
+	if (status == DESK_OK)
+		status = desk_identify(cli->desk, &cli->by, id, evidence);
+	json_decref(evidence);
+	if (status == DESK_OK)
+		cli_say(cli, _("The identity is noted. Somebody else decides: ukey-helpdesk approve %lld"),
+			(long long)id);
+	return status;
+}
+
+enum desk_status cmd_approve(struct cli *cli)
+{
+	int64_t id = 0;
+	enum desk_status status = number(cli, &id);
+
+	if (status == DESK_OK)
+		status = cli_log_in(cli, false);
+	if (status == DESK_OK)
+		status = desk_approve(cli->desk, &cli->by, id);
+	if (status == DESK_OK)
+		cli_say(cli, _("Request %lld may be answered, once and within 4 hours."), (long long)id);
+	return status;
+}
+
+enum desk_status cmd_reject(struct cli *cli)
+{
+	int64_t id = 0;
+	enum desk_status status = number(cli, &id);
+
+	if (status == DESK_OK)
+		status = cli_log_in(cli, false);
+	if (status == DESK_OK)
+		status = desk_reject(cli->desk, &cli->by, id, cli->reason);
+	if (status == DESK_OK)
+		cli_say(cli, _("Request %lld is rejected."), (long long)id);
+	return status;
+}
+
+/* A code may come as one operand or group by group. */
+static enum desk_status join(const struct cli *cli, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (int i = 1; i < cli->argc; i++) {
+		n += (size_t)snprintf(out + n, cap - n, "%s%s", i > 1 ? " " : "", cli->argv[i]);
+		if (n >= cap)
+			return cli_fail(DESK_CODE, _("it is too long"));
+	}
+	return DESK_OK;
+}
+
+enum desk_status cmd_respond(struct cli *cli)
+{
+	char challenge[256], answer[CODE_TEXT_SIZE];
+	struct code_fault fault = {0};
+	int64_t id = 0;
+	enum desk_status status = number(cli, &id);
+
+	if (status == DESK_OK)
+		status = join(cli, challenge, sizeof(challenge));
+	if (status == DESK_OK)
+		status = cli_log_in(cli, false);
+	if (status == DESK_OK)
+		status = desk_respond(cli->desk, &cli->by, id, challenge, &fault, answer);
+	if (status == DESK_CODE && fault.error != CODE_OK)
+		return cli_code_fault(&fault);
+	if (status == DESK_OK) {
+		cli_say(cli, _("Answer: %s"), answer);
+		cli_say(cli,
+			_("It is good for 15 minutes, for this challenge. Ask for the proof: ukey-helpdesk confirm "
+			  "%lld"),
+			(long long)id);
+		json_object_set_new(cli->result, "answer", json_string(answer));
+	}
+	bytes_wipe(answer, sizeof(answer));
+	return status;
+}
+
+enum desk_status cmd_confirm(struct cli *cli)
+{
+	struct code_fault fault = {0};
+	char proof[256];
+	int64_t id = 0;
+	enum desk_status status = number(cli, &id);
+
+	if (status == DESK_OK)
+		status = join(cli, proof, sizeof(proof));
+	if (status == DESK_OK)
+		status = cli_log_in(cli, false);
+	if (status == DESK_OK)
+		status = desk_confirm(cli->desk, &cli->by, id, proof, &fault);
+	if (status == DESK_CODE && fault.error != CODE_OK)
+		return cli_code_fault(&fault);
+	if (status == DESK_OK)
+		cli_say(cli, _("Request %lld is done: the holder set a new PIN."), (long long)id);
+	return status;
+}
+
+/* ---- escrow ---- */
+
+enum desk_status cmd_escrow_put(struct cli *cli)
+{
+	char *pin = NULL;
+	enum desk_status status = cli_log_in(cli, false);
+
+	if (status == DESK_OK)
+		status = cli_pin(&cli->so_pin, _("the security officer (SO PIN)"), &pin);
+	if (status == DESK_OK)
+		status = desk_escrow_put(cli->desk, &cli->by, cli->argv[0], BYTES((const uint8_t *)pin, strlen(pin)));
+	secmem_free(pin);
+	if (status == DESK_OK)
+		cli_say(cli, _("The SO PIN of token %s is sealed. Destroy every other copy."), cli->argv[0]);
+	return status;
+}
+
+enum desk_status cmd_escrow_show(struct cli *cli)
+{
+	struct {
+		char old[DESK_ESCROW_PIN_SIZE], new[DESK_ESCROW_PIN_SIZE];
+	} *pins = secmem_alloc(sizeof(*pins));
+	enum desk_status status = pins == NULL ? DESK_MEMORY
+				  : cli->json ? cli_fail(DESK_USAGE, _("an SO PIN is shown to people, not to programs"))
+					      : cli_log_in(cli, true);
+
+	if (status == DESK_OK)
+		status = desk_escrow_show(cli->desk, &cli->by, &cli->second_by, cli->argv[0], pins->old, pins->new);
+	if (status == DESK_OK) {
+		/* past stdio, whose buffer is not wiped */
+		fflush(stdout);
+		dprintf(1, _("SO PIN of token %s, shown this once: %s\nSet this one on the token now: %s\n"),
+			cli->argv[0], pins->old, pins->new);
+		cli_say(cli, "%s", _("The new one is in escrow already; nobody is shown the old one again."));
+	}
+	secmem_free(pins);
+	return status;
+}
