@@ -86,17 +86,39 @@ static enum ukey_status explain(struct ukey_token *t, enum ukey_status status)
 
 /* ---- log in, log out --------------------------------------------------------------------------------------------- */
 
+/*
+ * A command that may let us in is sent between these two. Without a clear answer nobody knows whether it did: then the
+ * link is closed with a reset, at once by what fails below us, or whenever it is closed.
+ */
+static bool doubt_begin(struct ukey_token *t)
+{
+	const bool before = t->uncertain;
+
+	t->uncertain = true;
+	return before;
+}
+
+static void doubt_end(struct ukey_token *t, bool before, enum ukey_status status)
+{
+	const bool answered = t->port.sw != 0 && (t->port.sw != SW_OK || status == UKEY_OK);
+
+	if (!t->link || status == UKEY_OK || status == UKEY_TOKEN_RESET)
+		t->uncertain = false;
+	else if (answered)
+		t->uncertain = before;
+}
+
 static enum ukey_status verify(struct ukey_token *t, enum ukey_role role, struct bytes pin)
 {
 	uint32_t generation = 0;
+	const bool before = doubt_begin(t);
 	enum ukey_status status = t->card->verify(&t->port, role, pin, &generation);
 
+	doubt_end(t, before, status);
 	compared(t, role, status);
 	if (status == UKEY_OK) {
 		token_set_role(t, role);
 		token_generation(t, generation, false);
-	} else if (status == UKEY_TOKEN_PROTOCOL && t->port.sw == SW_OK) {
-		t->uncertain = true;
 	}
 	return explain(t, status);
 }
@@ -173,7 +195,9 @@ enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, cons
 	status = token_begin(t);
 	if (status != UKEY_OK)
 		return status;
+	const bool before = doubt_begin(t);
 	status = t->card->change_pin(&t->port, role, BYTES(old_pin, old_len), BYTES(new_pin, new_len));
+	doubt_end(t, before, status);
 	compared(t, role, status);
 	if (status == UKEY_OK)
 		token_set_role(t, role);

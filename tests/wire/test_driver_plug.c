@@ -407,6 +407,33 @@ static void closing_ends_a_wait_that_just_begins(void **state)
 	(void)b;
 }
 
+static void swallow_verify(void *arg, struct bytes command, struct builder *answer)
+{
+	(void)arg;
+	if (command.len > 1 && (command.data[1] == 0x20 || command.data[1] == 0x24))
+		answer->len = 0;
+}
+
+/* The answer got lost: whether the card let us in is not known, so it must not stay so for other programs. */
+static void a_log_in_without_an_answer_ends_with_a_reset(void **state)
+{
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		b->loop->readers[0].falsify = swallow_verify;
+		enum ukey_status status = i ? ukey_change_pin(b->t, UKEY_USER, PIN(USER_PIN), PIN("changed1"))
+					    : ukey_login(b->t, UKEY_USER, PIN(USER_PIN));
+		assert_true(status == UKEY_TOKEN_PROTOCOL || status == UKEY_COMMUNICATION);
+		b->loop->readers[0].falsify = NULL;
+		ukey_token_idle(b->t);
+		assert_int_equal(b->loop->readers[0].closing_resets, i + 1);
+	}
+	/* A definite answer leaves no doubt. */
+	is(ukey_login(b->t, UKEY_USER, PIN("wrong-pin")), UKEY_PIN_INCORRECT);
+	ukey_token_idle(b->t);
+	assert_int_equal(b->loop->readers[0].closing_resets, 2);
+}
+
 #define ROW(name)   cmocka_unit_test_setup_teardown(name, bench_setup_operational, bench_teardown)
 #define BLANK(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
@@ -427,6 +454,7 @@ int main(void)
 		BLANK(closing_ends_a_wait_that_just_begins),
 		ROW(closing_logs_out_and_tokens_stay_valid),
 		ROW(a_card_that_cannot_be_logged_out_is_reset),
+		ROW(a_log_in_without_an_answer_ends_with_a_reset),
 		ROW(a_forked_child_sends_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
