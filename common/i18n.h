@@ -18,7 +18,10 @@
 #define ngettext_(one, many, n) dngettext(I18N_DOMAIN, one, many, n)
 
 /* Where the catalogues are. Call once before the first message, from main() or a library's first entry; repeats are
- * harmless. A program calls setlocale(LC_ALL, "") before; a library leaves the locale alone. */
+ * harmless. A library leaves the locale alone. */
 void i18n_init(void);
+
+/* For main(): setlocale(LC_ALL, "") and i18n_init(), in the user's language even where its locale is not generated. */
+void i18n_program(void);
 
 #endif

@@ -2,7 +2,6 @@
 /* ukey-ra: a table of commands. */
 #include "config.h"
 
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,8 +191,7 @@ int main(int argc, char **argv)
 {
 	enum ra_status status;
 
-	setlocale(LC_ALL, "");
-	i18n_init();
+	i18n_program();
 	status = run(argc, argv);
 	if (status != RA_OK)
 		fprintf(stderr, "ukey-ra: %s%s%s\n", ra_status_text(status), ra_detail()[0] != '\0' ? ": " : "",

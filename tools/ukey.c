@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <getopt.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,8 +197,7 @@ int main(int argc, char **argv)
 	while (fd >= 0 && fd <= 2);
 	if (fd >= 0)
 		close(fd);
-	setlocale(LC_ALL, "");
-	i18n_init();
+	i18n_program();
 	tool_catch_signals();
 	secmem_disable_core();
 	if (t.result == NULL)
