@@ -16,6 +16,14 @@
 #include "common/secmem.h"
 #include "ra/keyfile.h"
 
+/* The signal that came while the terminal was without echo. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
 /* The first line, without its end, byte by byte: nothing of a secret stays in a buffer of stdio. */
 static enum ra_status read_line(int fd, char *line)
 {
@@ -23,9 +31,11 @@ static enum ra_status read_line(int fd, char *line)
 
 	for (;;) {
 		char c;
-		ssize_t n = read(fd, &c, 1);
-		if (n < 0 && errno == EINTR)
+		ssize_t n = interrupted != 0 ? -1 : read(fd, &c, 1);
+		if (n < 0 && interrupted == 0 && errno == EINTR)
 			continue;
+		if (n < 0 && interrupted != 0)
+			return ra_fail(RA_IO, _("the passphrase cannot be read: %s"), strerror(EINTR));
 		if (n < 0)
 			return ra_fail(RA_IO, _("the passphrase cannot be read: %s"), strerror(errno));
 		if (n == 0 || c == '\n')
@@ -40,27 +50,40 @@ static enum ra_status read_line(int fd, char *line)
 	return RA_OK;
 }
 
+static const int ending[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+
+#define ENDING (sizeof(ending) / sizeof(ending[0]))
+
 static enum ra_status ask(int terminal, const char *prompt, char *line)
 {
+	struct sigaction catch = {.sa_handler = on_signal}, before_action[ENDING];
 	struct termios before, silent;
-	sigset_t keys, old;
+	sigset_t stop, old;
 	enum ra_status status;
 
 	if (tcgetattr(terminal, &before) != 0)
 		return ra_fail(RA_IO, "%s", strerror(errno));
-	/* An interrupt must not leave the terminal without echo: it is delivered afterwards. */
-	sigemptyset(&keys);
-	sigaddset(&keys, SIGINT);
-	sigaddset(&keys, SIGTSTP);
-	sigprocmask(SIG_BLOCK, &keys, &old);
+	/* No signal may leave the terminal without echo: one that ends us is sent again once the echo is back. */
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &stop, &old);
+	sigemptyset(&catch.sa_mask);
+	for (size_t i = 0; i < ENDING; i++)
+		sigaction(ending[i], &catch, &before_action[i]);
 	silent = before;
-	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ECHONL;
 	dprintf(terminal, "%s", prompt);
 	tcsetattr(terminal, TCSAFLUSH, &silent);
 	status = read_line(terminal, line);
 	tcsetattr(terminal, TCSAFLUSH, &before);
+	for (size_t i = 0; i < ENDING; i++)
+		sigaction(ending[i], &before_action[i], NULL);
 	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (interrupted != 0) {
+		dprintf(terminal, "\n");
+		raise(interrupted);
+	}
 	return status;
 }
 
