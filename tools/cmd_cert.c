@@ -83,13 +83,12 @@ static enum ukey_status import(struct session *s, X509 *cert)
 {
 	const struct ukey_directory *d = NULL;
 	const struct ukey_key *key = NULL;
-	char common[UKEY_LABEL_MAX + 1], ref[NAME_REF_SIZE];
+	char common[UKEY_LABEL_MAX + 1] = "", ref[NAME_REF_SIZE];
 	const char *label = s->tool->opt[OPT_LABEL];
 	unsigned char *der = NULL;
 	int len = i2d_X509(cert, &der);
 	enum ukey_status r = len > 0 ? UKEY_OK : UKEY_MEMORY;
 
-	name_common(cert, common);
 	if (r == UKEY_OK && label != NULL && strlen(label) > UKEY_LABEL_MAX)
 		r = tool_fail(s->tool, UKEY_USAGE, _("a label is longer than %d bytes"), UKEY_LABEL_MAX);
 	if (r == UKEY_OK && (size_t)len > s->info.max_object)
@@ -98,6 +97,8 @@ static enum ukey_status import(struct session *s, X509 *cert)
 		r = ukey_directory(s->token, &d);
 	if (r == UKEY_OK)
 		r = import_target(s, d, cert, &key);
+	if (r == UKEY_OK)
+		name_certificate(cert, key, common);
 	if (r == UKEY_OK)
 		r = session_login(s, UKEY_USER, false);
 	if (r == UKEY_OK && key == NULL) {

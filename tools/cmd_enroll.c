@@ -469,12 +469,17 @@ static enum ukey_status final_id(struct enrolment *e, const char *common)
 
 static enum ukey_status write_certificate(struct enrolment *e)
 {
-	char common[UKEY_LABEL_MAX + 1];
+	const struct ukey_directory *d = NULL;
+	char common[UKEY_LABEL_MAX + 1] = "";
 	unsigned char *der = NULL;
 	int len = i2d_X509(e->cert, &der);
 	enum ukey_status r = len > 0 ? UKEY_OK : UKEY_MEMORY;
 
-	name_common(e->cert, common);
+	if (r == UKEY_OK)
+		r = ukey_directory(e->s.token, &d);
+	if (r == UKEY_OK)
+		name_certificate(e->cert, ukey_directory_key(d, e->ref), common);
+	ukey_directory_unref(d);
 	if (r == UKEY_OK)
 		r = ukey_write_certificate(e->s.token, e->ref, der, (size_t)len, common[0] != '\0' ? common : NULL);
 	if (r == UKEY_OK)

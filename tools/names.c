@@ -315,3 +315,11 @@ void name_common(const X509 *cert, char out[UKEY_LABEL_MAX + 1])
 	}
 	OPENSSL_free(text);
 }
+
+void name_certificate(const X509 *cert, const struct ukey_key *key, char out[UKEY_LABEL_MAX + 1])
+{
+	if (key != NULL && key->label[0] != '\0')
+		snprintf(out, UKEY_LABEL_MAX + 1, "%s", key->label);
+	else
+		name_common(cert, out);
+}

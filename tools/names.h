@@ -49,4 +49,8 @@ char *name_text(const X509_NAME *name);
 /* A label for a certificate: its common name, cut at a character's end to fit; "" when it has none. */
 void name_common(const X509 *cert, char out[UKEY_LABEL_MAX + 1]);
 
+/* The same for the certificate of a key: programs look for both under one label, so the key's goes first. `key` may be
+ * NULL. */
+void name_certificate(const X509 *cert, const struct ukey_key *key, char out[UKEY_LABEL_MAX + 1]);
+
 #endif

@@ -401,6 +401,8 @@ enum ukey_status pick_key(
 		}
 		return tool_fail(s->tool, UKEY_KEY_USAGE, _("key %s"), ref);
 	}
+	if (count == 0 && s->info.life_cycle == UKEY_BLANK)
+		return UKEY_TOKEN_BLANK;
 	if (count == 0)
 		return tool_fail(s->tool, UKEY_NOT_FOUND, "%s",
 			s->tool->opt[OPT_KEY_REF] != NULL ? s->tool->opt[OPT_KEY_REF] : _("no key"));

@@ -49,6 +49,12 @@ else
 	ok "no option takes a PIN itself"
 fi
 
+judge "ukey(1) tells of each option" < <(
+	while IFS= read -r option; do
+		sed 's/\\-/-/g' "$top/doc/ukey.1" | grep -qE -- "--$option([^a-z-]|\$)" || echo "--$option"
+	done < <(sed -n 's/^OPTION([^"]*"\([a-z-]*\)".*/\1/p' "$top/tools/options.def")
+)
+
 # ---- without service, reader, token ----
 
 ex 20 "no daemon: list" "pcscd) is not running" list
@@ -89,6 +95,7 @@ js 0 "info of a blank token" '.token.state == "blank" and .token.user_pin.exists
 ex 32 "blank: PIN" "the token is blank" pin verify --pin-file pin
 ex 32 "blank: unlock" "ukey init" pin unlock --so-pin-file so --new-pin-file pin
 ex 32 "blank: nothing to reset" "nothing to erase" reset --yes
+ex 32 "blank: no key to sign with, and why" "ukey init" sign pin --pin-file pin
 ex 90 "blank: doctor" "the token is blank" doctor
 ex 44 "init: SO PIN too short" "6 to 32 bytes" init --so-pin-file short --new-pin-file pin
 ex 45 "init: PIN with a control character" "control characters" init --so-pin-file so --new-pin-file control
@@ -204,6 +211,7 @@ certify sign 200
 certify dec 10
 certify always 300
 ex 0 "import finds the key" "key 0/s is written" cert import sign.pem --pin-file pin
+js 0 "the certificate has its key's label" '.certificates[0].label == "first key"' cert list
 ex 61 "import again: there is one" "--force" cert import sign.pem --pin-file pin
 ex 0 "import --force" "is written" cert import sign.pem --force --pin-file pin
 ex 73 "import to another key" "does not belong" cert import dec.pem --key-ref 0/s --pin-file pin
