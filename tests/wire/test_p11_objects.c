@@ -447,6 +447,14 @@ static void test_refused(void **state)
 			fprintf(stderr, "row %zu\n", i);
 		is(rv, rows[i].rv);
 	}
+	/* A template that came back from C_GetAttributeValue with a value that could not be had. */
+	is(f->C_CreateObject(s,
+		   (CK_ATTRIBUTE[]){
+			   {CKA_CLASS, &data_class, sizeof(data_class)        },
+                           {CKA_VALUE, "x",         CK_UNAVAILABLE_INFORMATION}
+        },
+		   2, &o),
+		CKR_ATTRIBUTE_VALUE_INVALID);
 }
 
 /* ---- session objects ---- */
