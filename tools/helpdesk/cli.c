@@ -130,6 +130,14 @@ enum desk_status cli_read_file(const char *path, size_t max, uint8_t **out, size
 	return status;
 }
 
+/* The signal that came while the terminal was without echo. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
 /* The first line, byte by byte: what follows is the next reader's, and nothing stays in a buffer of stdio. */
 static enum desk_status read_line(int fd, char *line)
 {
@@ -137,8 +145,8 @@ static enum desk_status read_line(int fd, char *line)
 
 	for (;;) {
 		char c;
-		ssize_t n = read(fd, &c, 1);
-		if (n < 0 && errno == EINTR)
+		ssize_t n = interrupted != 0 ? -1 : read(fd, &c, 1);
+		if (n < 0 && interrupted == 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return cli_fail(DESK_IO, _("the PIN cannot be read: %s"), strerror(errno));
@@ -154,12 +162,17 @@ static enum desk_status read_line(int fd, char *line)
 	return len > 0 ? DESK_OK : cli_fail(DESK_USAGE, _("there is no PIN"));
 }
 
-/* An interrupt must not leave the terminal without echo: it is delivered afterwards. */
+static const int ending[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+
+#define ENDING (sizeof(ending) / sizeof(ending[0]))
+
+/* No signal may leave the terminal without echo, nor half a desk: one that ends us is a PIN that cannot be read. */
 static enum desk_status ask(const char *what, char *line)
 {
 	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct sigaction catch = {.sa_handler = on_signal}, before_action[ENDING];
 	struct termios before, silent;
-	sigset_t keys, old;
+	sigset_t stop, old;
 	enum desk_status status;
 
 	if (terminal < 0 || tcgetattr(terminal, &before) != 0) {
@@ -168,17 +181,21 @@ static enum desk_status ask(const char *what, char *line)
 		return cli_fail(DESK_USAGE,
 			_("there is no terminal to ask for the PIN of %s: give a file or a descriptor"), what);
 	}
-	sigemptyset(&keys);
-	sigaddset(&keys, SIGINT);
-	sigaddset(&keys, SIGTSTP);
-	sigprocmask(SIG_BLOCK, &keys, &old);
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &stop, &old);
+	sigemptyset(&catch.sa_mask);
+	for (size_t i = 0; i < ENDING; i++)
+		sigaction(ending[i], &catch, &before_action[i]);
 	silent = before;
-	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ECHONL;
 	dprintf(terminal, _("PIN of %s: "), what);
 	tcsetattr(terminal, TCSAFLUSH, &silent);
 	status = read_line(terminal, line);
 	tcsetattr(terminal, TCSAFLUSH, &before);
+	for (size_t i = 0; i < ENDING; i++)
+		sigaction(ending[i], &before_action[i], NULL);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	close(terminal);
 	return status;

@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <getopt.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -358,8 +357,7 @@ int main(int argc, char **argv)
 	};
 	enum desk_status status;
 
-	setlocale(LC_ALL, "");
-	i18n_init();
+	i18n_program();
 	secmem_disable_core();
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		cli.json = cli.json || strcmp(argv[i], "--json") == 0; /* for errors of the command line too */
