@@ -5,8 +5,15 @@
 #include "tests/unit/desk_help.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
 
 #define ENTRIES 10000
 
@@ -19,12 +26,68 @@ static void fill(struct bench *b)
 	assert_int_equal(desk_end(b->desk, DESK_OK, "note", NULL), DESK_OK);
 }
 
+/* The filled desk, made once: each test gets a copy of its files in the same place. */
+static struct {
+	struct bench bench;
+	uint8_t *files[2];
+	size_t sizes[2];
+} model;
+
+static const char *const model_files[] = {"desk.db", "heads"};
+
+static void copy_files(const struct bench *b, bool save)
+{
+	for (size_t i = 0; i < COUNT(model_files); i++) {
+		char path[128];
+		bench_path(b, model_files[i], path);
+		FILE *f = fopen(path, save ? "re" : "we");
+		assert_non_null(f);
+		if (save) {
+			assert_int_equal(fseek(f, 0, SEEK_END), 0);
+			model.sizes[i] = (size_t)ftell(f);
+			model.files[i] = malloc(model.sizes[i]);
+			rewind(f);
+			assert_int_equal(fread(model.files[i], 1, model.sizes[i], f), model.sizes[i]);
+		} else {
+			assert_int_equal(fwrite(model.files[i], 1, model.sizes[i], f), model.sizes[i]);
+		}
+		assert_int_equal(fclose(f), 0);
+	}
+}
+
+static int make_model(void **state)
+{
+	struct bench *b;
+
+	bench_new(state);
+	b = *state;
+	fill(b);
+	desk_close(b->desk); /* all is in desk.db then */
+	copy_files(b, true);
+	b->desk = bench_open(b);
+	model.bench.now = b->now;
+	memcpy(model.bench.dir, b->dir, sizeof(b->dir));
+	return bench_end(state);
+}
+
+static int drop_model(void **state)
+{
+	(void)state;
+	free(model.files[0]);
+	free(model.files[1]);
+	return 0;
+}
+
 static int setup(void **state)
 {
-	int r = bench_new(state);
+	struct bench *b = calloc(1, sizeof(*b));
 
-	fill(*state);
-	return r;
+	*b = model.bench;
+	assert_int_equal(mkdir(b->dir, 0700), 0);
+	copy_files(b, false);
+	b->desk = bench_open(b);
+	*state = b;
+	return 0;
 }
 
 /* As somebody would who can write to the file: without the triggers. */
@@ -212,7 +275,7 @@ static void every_tampering_with_an_export(void **state)
 	desk_head(b->desk, &head);
 	assert_int_equal(t.count, ENTRIES);
 	check_export(b, &t, &head, 0);
-	for (size_t i = 0; i < COUNT(places); i++) {
+	for (size_t i = RUNNING_ON_VALGRIND ? 3 : 0; i < COUNT(places); i++) { /* a sample is enough there */
 		size_t p = places[i];
 		char *line = t.lines[p], *digit = strstr(line, "\"at\":") + 5;
 		t.lines[p] = NULL;
@@ -306,5 +369,5 @@ int main(void)
 		TEST(every_tampering_with_an_export),
 		cmocka_unit_test_setup_teardown(killed_at_any_moment, bench_new, bench_end),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_model, drop_model);
 }
