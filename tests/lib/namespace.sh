@@ -244,11 +244,17 @@ emu_reader()
 	esac
 }
 
-# emu_stop NAME: returns the emulator's exit status.
+# emu_stop NAME: returns the emulator's exit status. Waits until pcscd has noticed: a token that comes before would be to
+# pcscd the one that left.
 emu_stop()
 {
+	local reader='' status
+	[ ! -e "$NS_DIR/$1.emu" ] || [ ! -S /run/pcscd/pcscd.comm ] || reader=$(emu_reader "$1")
 	rm -f "$NS_DIR/$1.emu" "$NS_DIR/$1.ready"
 	ns_stop_pid "$NS_DIR/$1.pid"
+	status=$?
+	[ -z "$reader" ] || ! command -v opensc-tool >/dev/null || ns_wait 2 reader_is "$reader" empty
+	return "$status"
 }
 
 # emu_ctl NAME COMMAND...: a line of JSON; true when the emulator said ok.
