@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,31 @@ void pin_clear(struct pin *pin)
 	pin->len = 0;
 }
 
+/*
+ * One byte, or 0 at the end, or -1. Signals come through only while we wait: a Ctrl-C between the look at the flag and
+ * the read would otherwise be seen at the next key only.
+ */
+static ssize_t read_byte(int fd, uint8_t *c)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	sigset_t ours, before;
+	ssize_t n = -1;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &ours, &before);
+	while (!tool_cancelled() && ppoll(&p, 1, NULL, &before) < 0 && errno == EINTR)
+		continue;
+	if (tool_cancelled())
+		errno = EINTR;
+	else
+		n = read(fd, c, 1);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return n;
+}
+
 /* Byte by byte: whatever comes after the line belongs to the next reader of this descriptor. */
 enum ukey_status pin_read_fd(int fd, struct pin *out)
 {
@@ -37,7 +64,7 @@ enum ukey_status pin_read_fd(int fd, struct pin *out)
 		return UKEY_MEMORY;
 	for (;;) {
 		uint8_t c = 0;
-		ssize_t n = read(fd, &c, 1);
+		ssize_t n = read_byte(fd, &c);
 		if (n < 0 && errno == EINTR && !tool_cancelled())
 			continue;
 		if (n < 0) {

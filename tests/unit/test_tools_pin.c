@@ -309,6 +309,29 @@ static void ctrl_c_restores(void **state)
 	close(c.terminal);
 }
 
+/* A Ctrl-C that comes before the prompt waits is not lost: nobody has to press it twice. */
+static void ctrl_c_before_the_wait(void **state)
+{
+	int ends[2], status = 0;
+	pid_t pid;
+	(void)state;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct pin pin = {0};
+		tool_catch_signals();
+		raise(SIGINT);
+		alarm(10);
+		_exit((int)pin_read_fd(ends[0], &pin));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), UKEY_CANCELLED);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void no_terminal(void **state)
 {
 	pid_t pid = fork();
@@ -337,6 +360,7 @@ int main(void)
 		TEST(prompts_without_echo),
 		TEST(asks_new_ones_twice),
 		TEST(ctrl_c_restores),
+		TEST(ctrl_c_before_the_wait),
 		TEST(no_terminal),
 	};
 
