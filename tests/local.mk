@@ -20,6 +20,17 @@ if FUZZERS
 include tests/fuzz/local.mk
 endif
 
+# What runs in several threads: ./check runs these under the thread sanitizer too.
+if HAVE_CMOCKA
+THREAD_TESTS = \
+	tests/unit/test_secmem \
+	tests/unit/test_emu_control \
+	tests/wire/test_driver_threads \
+	tests/wire/test_driver_plug \
+	tests/wire/test_p11_threads \
+	tests/wire/test_p11_state
+endif
+
 check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
 TESTS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS)
 
