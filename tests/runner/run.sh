@@ -132,6 +132,17 @@ run_one()
 	fi
 }
 
+# end_tree PID...: ends processes with all that they started; timeout(1) puts its command into a group of its own.
+end_tree()
+{
+	local pid
+	for pid in "$@"; do
+		# shellcheck disable=SC2046 # numbers
+		end_tree $(cat "/proc/$pid/task/$pid/children" 2>/dev/null)
+		kill "$pid" 2>/dev/null
+	done
+}
+
 # run_planned: everything queued so far, in as many lanes as there are.
 run_planned()
 {
@@ -140,7 +151,8 @@ run_planned()
 		if [ -n "${planned_alone[$i]}" ]; then
 			wait
 			running=0
-			run_one "$i"
+			run_one "$i" &
+			wait
 			continue
 		fi
 		if [ "$running" -ge "$lanes" ]; then
