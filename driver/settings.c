@@ -37,13 +37,40 @@ static bool set_extended(struct settings *s, const char *value)
 	return s->no_extended || strcmp(value, "auto") == 0;
 }
 
+static bool set_root(struct settings *s, const char *value)
+{
+	if (value[0] != '/' || s->roots_count == SETTINGS_ROOTS_MAX ||
+		!text_copy(text_bytes(value), s->roots[s->roots_count], sizeof s->roots[0]))
+		return false;
+	s->roots_count++;
+	return true;
+}
+
+static bool set_channel(struct settings *s, const char *value)
+{
+	s->channel_required = strcmp(value, "required") == 0;
+	return s->channel_required || strcmp(value, "auto") == 0;
+}
+
+static bool set_pinentry(struct settings *s, const char *value)
+{
+	const char *program = strcmp(value, "no") == 0 ? "" : strcmp(value, "yes") == 0 ? "pinentry" : value;
+
+	if (program == value && value[0] != '/')
+		return false;
+	return text_copy(text_bytes(program), s->pinentry, sizeof s->pinentry);
+}
+
 static const struct {
 	const char *key;
 	bool (*set)(struct settings *s, const char *value);
 } keys[] = {
-	{"debug",         set_debug   },
-	{"ignore-reader", set_ignored },
-	{"extended-apdu", set_extended},
+	{"debug",          set_debug   },
+	{"ignore-reader",  set_ignored },
+	{"extended-apdu",  set_extended},
+	{"trusted-roots",  set_root    },
+	{"secure-channel", set_channel },
+	{"pinentry",       set_pinentry},
 };
 
 static char *trim(char *text)
@@ -76,7 +103,7 @@ static const char *read_line(struct settings *s, char *line)
 
 enum ukey_status settings_read(struct settings *s, const char *path)
 {
-	char line[512];
+	char line[SETTINGS_PATH_MAX + 64];
 	const char *wrong = NULL;
 	unsigned number = 0;
 	FILE *f = fopen(path, "re");

@@ -7,6 +7,10 @@
  *	debug = stderr | /path/to/log | off	the log of commands (OPENUKEY_DEBUG in the environment wins)
  *	ignore-reader = TEXT			leave readers alone whose name contains TEXT; may be repeated
  *	extended-apdu = auto | no		no: never use extended lengths (a reader that lies about them)
+ *	trusted-roots = /path			makers' root certificates: a PEM file, or a folder of *.pem and *.crt;
+ *may be repeated. Without any: SYSCONFDIR/openukey/roots.d secure-channel = auto | required	required: no PIN for a
+ *token without device key pinentry = no | yes | /path		the PKCS#11 module asks for PINs itself (yes: the
+ *program "pinentry")
  */
 #ifndef UKEY_DRIVER_SETTINGS_H
 #define UKEY_DRIVER_SETTINGS_H
@@ -14,12 +18,18 @@
 #include "driver/ukey.h"
 
 #define SETTINGS_IGNORED_MAX 16
+#define SETTINGS_ROOTS_MAX   8
+#define SETTINGS_PATH_MAX    1024
 
 struct settings {
 	char debug[256];
 	char ignored[SETTINGS_IGNORED_MAX][128];
 	size_t ignored_count;
 	bool no_extended;
+	char roots[SETTINGS_ROOTS_MAX][SETTINGS_PATH_MAX];
+	size_t roots_count;
+	bool channel_required;
+	char pinentry[SETTINGS_PATH_MAX]; /* "": no */
 };
 
 /* Both files and the environment. UKEY_CONFIG: settings_problem() says where. */

@@ -47,10 +47,13 @@ enum ukey_status {
 	UKEY_TOKEN_TERMINATED, UKEY_TOKEN_BLANK, UKEY_TOKEN_AMBIGUOUS, UKEY_TOKEN_STATE,
 	UKEY_PIN_INCORRECT, UKEY_PIN_BLOCKED, UKEY_SO_PIN_INCORRECT, UKEY_SO_PIN_BLOCKED, UKEY_PIN_LENGTH,
 	UKEY_PIN_POLICY, UKEY_PIN_NOT_SET, UKEY_NOT_LOGGED_IN, UKEY_ALREADY_LOGGED_IN, UKEY_OTHER_ROLE, UKEY_PIN_INPUT,
-	UKEY_PIN_MISMATCH,
+	UKEY_PIN_MISMATCH, UKEY_PIN_EXPIRED, UKEY_PIN_PROMPT,
+	UKEY_NOT_GENUINE, UKEY_NO_ROOTS, UKEY_CHANNEL_REQUIRED, UKEY_CHANNEL_FULL, UKEY_CHANNEL_LOST,
 	UKEY_NOT_FOUND, UKEY_EXISTS, UKEY_TOKEN_FULL, UKEY_TOO_LARGE, UKEY_KEY_USAGE, UKEY_ALGORITHM,
 	UKEY_DATA_INVALID, UKEY_DATA_LENGTH, UKEY_DECRYPT_FAILED, UKEY_SIGNATURE_INVALID, UKEY_TOUCH_TIMEOUT,
 	UKEY_KEYGEN_FAILED, UKEY_CERT_INVALID, UKEY_CERT_MISMATCH, UKEY_CERT_EXPIRED, UKEY_CERT_UNTRUSTED,
+	UKEY_UNLOCK_NONE, UKEY_UNLOCK_WRONG, UKEY_UNLOCK_BLOCKED, UKEY_UNLOCK_OVER,
+	UKEY_ATTEST_NONE, UKEY_ATTEST_INVALID,
 	UKEY_CA_UNREACHABLE, UKEY_CA_REFUSED, UKEY_CA_CODE, UKEY_CA_PROTOCOL, UKEY_CA_PENDING, UKEY_CA_IDENTITY,
 	UKEY_PROBLEMS_FOUND,
 	UKEY_STATUS_COUNT
@@ -141,6 +144,15 @@ struct ukey_pin_info {
 	bool exists;
 	unsigned tries_left; /* as far as known: updated by every answer */
 	unsigned tries_max;
+	bool must_change; /* user PIN: good for ukey_change_pin only */
+};
+
+/* What is known of where the token comes from. */
+enum ukey_genuine {
+	UKEY_GENUINE_UNKNOWN, /* it has a device key, and nobody asked for the proof yet */
+	UKEY_GENUINE_NONE,    /* it has no device key: a token of the workshop, that can prove nothing */
+	UKEY_GENUINE_YES,     /* it proved its device key, certified up to a root that is configured */
+	UKEY_GENUINE_NO,      /* it failed to */
 };
 
 enum ukey_algorithm { /* the protocol's numbers, doc/token-protocol.md 2.3 */
@@ -163,7 +175,14 @@ struct ukey_token_info {
 	uint8_t firmware[3];
 	enum ukey_life_cycle life_cycle;
 	struct ukey_pin_info user_pin, so_pin;
+	struct ukey_pin_info unlock_key; /* unlock by phone */
 	unsigned pin_min, pin_max, pin_classes;
+	unsigned pin_history;             /* a new user PIN must differ from so many before it */
+	bool pin_in_channel;              /* policy: PINs are accepted inside a secure channel only */
+	bool pin_change_first;            /* policy: a user PIN that the SO set must be changed by its holder */
+	bool device_key, attestation_key; /* given by the factory */
+	enum ukey_genuine genuine;
+	bool channel; /* this process talks to it through a secure channel now */
 	uint32_t generation;
 	uint8_t digest[32]; /* of the directory */
 	uint32_t free_bytes, total_bytes;
@@ -184,7 +203,40 @@ UKEY_API enum ukey_status ukey_token_reload(struct ukey_token *t);
 UKEY_API void ukey_token_idle(struct ukey_token *t);
 UKEY_API bool ukey_token_supports(struct ukey_token *t, enum ukey_algorithm a);
 
+/*
+ * Prove that the token is genuine, and protect what follows: open a secure channel (doc/token-protocol.md 6) on a
+ * logical channel of this process's own, after the device certificates were checked against the configured roots. At
+ * most 3 commands; 0 when it is open. Every call that sends a PIN does this by itself. From then on all commands of
+ * this process to the token travel inside; nobody else's log-in is ours, nor ours theirs.
+ *
+ * A token without device key: UKEY_OK, nothing opened, info.genuine is UKEY_GENUINE_NONE; with `secure-channel =
+ * required` in the configuration, or when this serial number proved a device key before, UKEY_NOT_GENUINE.
+ * UKEY_NOT_GENUINE: no PIN may go there. UKEY_NO_ROOTS: there is nothing to check it against. UKEY_CHANNEL_FULL: 19
+ * programs have theirs. UKEY_CHANNEL_LOST, of this and any other call: a message was changed, or the session ended on
+ * the token; it is opened again by the next call, and who was logged in must log in again.
+ */
+UKEY_API enum ukey_status ukey_protect(struct ukey_token *t);
+
 /* ---- PINs (6 to 32 bytes of UTF-8, not zero-terminated; never kept) ---------------------------------------------- */
+
+/* What is to be said of a new PIN before it is sent: the first line that fits. */
+enum ukey_pin_advice {
+	UKEY_PIN_GOOD,
+	UKEY_PIN_TOO_SHORT, /* the token refuses these: */
+	UKEY_PIN_TOO_LONG,
+	UKEY_PIN_CHARACTERS, /* not UTF-8, or control characters */
+	UKEY_PIN_CLASSES,    /* too few kinds of characters */
+	UKEY_PIN_REPEATED,   /* the token takes these, and they are weak: 111111, abcabc */
+	UKEY_PIN_SEQUENCE,   /* 123456, fedcba, rows of the keyboard */
+	UKEY_PIN_DATE,       /* 19881224, 881224 */
+	UKEY_PIN_COMMON,     /* among the most common ones */
+	UKEY_PIN_SERIAL,     /* part of the serial number or the label */
+};
+/* By the token's policy (info) and common sense; sends nothing. */
+UKEY_API enum ukey_pin_advice ukey_pin_advise(const struct ukey_token_info *info, const uint8_t *pin, size_t len);
+UKEY_API bool ukey_pin_refused(enum ukey_pin_advice a); /* the token would refuse it */
+/* In the user's language, with what to do: "" for UKEY_PIN_GOOD. */
+UKEY_API const char *ukey_pin_advice_text(enum ukey_pin_advice a);
 
 /* A wrong PIN leaves the tries left in ukey_token_info. 1 command. */
 UKEY_API enum ukey_status ukey_login(struct ukey_token *t, enum ukey_role role, const uint8_t *pin, size_t len);
@@ -202,6 +254,25 @@ UKEY_API enum ukey_status ukey_unlock_pin(
 /* The same with the SO logged in (C_InitPIN). 1 command. */
 UKEY_API enum ukey_status ukey_set_user_pin(struct ukey_token *t, const uint8_t *new_pin, size_t new_len);
 
+/*
+ * Unlock by phone (doc/token-protocol.md 5; the codes that people read out are common/code_text.h's). The challenge
+ * lives in this process's channel on the token: until ukey_token_idle, ukey_close, loss of power, another challenge,
+ * use, or three wrong responses. 1 command each, and the opening of the channel.
+ */
+#define UKEY_CHALLENGE_SIZE 19 /* key version, serial, counter, random */
+#define UKEY_RESPONSE_SIZE  9
+#define UKEY_PROOF_SIZE     5
+/* UKEY_UNLOCK_NONE: the token has no unlock key. UKEY_UNLOCK_BLOCKED. */
+UKEY_API enum ukey_status ukey_unlock_challenge(struct ukey_token *t, uint8_t challenge[UKEY_CHALLENGE_SIZE]);
+/*
+ * Sets the user PIN. UKEY_UNLOCK_WRONG: tries left in info.unlock_key. UKEY_UNLOCK_OVER: the challenge is no more; take
+ * another. UKEY_PIN_POLICY: choose another PIN, the response is still good.
+ */
+UKEY_API enum ukey_status ukey_unlock_respond(struct ukey_token *t, const uint8_t response[UKEY_RESPONSE_SIZE],
+	const uint8_t *new_pin, size_t new_len, uint8_t proof[UKEY_PROOF_SIZE]);
+/* The proof of the last unlock. UKEY_NOT_FOUND: there was none. */
+UKEY_API enum ukey_status ukey_unlock_proof(struct ukey_token *t, uint8_t proof[UKEY_PROOF_SIZE]);
+
 struct ukey_initialize {
 	const char *label;     /* at most 32 bytes */
 	const uint8_t *so_pin; /* the new one */
@@ -212,6 +283,9 @@ struct ukey_initialize {
 	size_t user_len;
 	uint8_t pin_min, pin_max, pin_classes; /* 0: the token's default */
 	uint8_t user_tries;                    /* 0: default */
+	uint8_t pin_history;                   /* 0 to 8 */
+	bool pin_change_first;                 /* the user PIN that the SO sets must be changed by its holder */
+	bool pin_in_clear; /* take PINs outside a secure channel too, though the token has a device key */
 };
 
 /* Erases everything and sets PINs and label. 1 command. */
@@ -418,6 +492,38 @@ UKEY_API enum ukey_status ukey_decrypt(struct ukey_token *t, ukey_key_ref ref, c
 /* EC: X of the shared point; peer is an uncompressed point 04 X Y. 1 command. */
 UKEY_API enum ukey_status ukey_derive(
 	struct ukey_token *t, ukey_key_ref ref, const uint8_t *peer, size_t peer_len, uint8_t *out, size_t *len);
+
+/*
+ * A statement of the token about a key (doc/token-protocol.md 8): X.509, DER, malloc'd, free with free(). nonce: 8 to
+ * 32 bytes of the one who wants to know. 1 command. UKEY_ATTEST_NONE: no attestation key, or an imported key.
+ */
+UKEY_API enum ukey_status ukey_attest(
+	struct ukey_token *t, ukey_key_ref ref, const uint8_t *nonce, size_t nonce_len, uint8_t **der, size_t *len);
+/* The certificates above the statement, issuer first, glued together. malloc'd. 0 commands when read before, else 1. */
+UKEY_API enum ukey_status ukey_attestation_chain(struct ukey_token *t, uint8_t **der, size_t *len);
+
+struct ukey_attestation {
+	char serial[17]; /* of the token */
+	uint8_t firmware[3];
+	ukey_key_ref ref;
+	enum ukey_algorithm algorithm;
+	bool generated, exportable;
+	unsigned usage;
+	bool always_authenticate, touch;
+	uint8_t nonce[32];
+	size_t nonce_len;
+	uint8_t spki_sha256[32]; /* of the SubjectPublicKeyInfo */
+};
+
+/*
+ * Is this statement true? Signed by an attestation key that is certified up to one of the roots (PEM certificates in a
+ * file or a folder; NULL: the configured ones), about the key `spki` (DER; NULL: any), with this nonce (NULL: any).
+ * Needs no token: for a CA. UKEY_ATTEST_INVALID; ukey_attestation_problem() says why, in this thread. UKEY_NO_ROOTS.
+ */
+UKEY_API enum ukey_status ukey_attestation_verify(const char *roots, const uint8_t *chain, size_t chain_len,
+	const uint8_t *statement, size_t statement_len, const uint8_t *spki, size_t spki_len, const uint8_t *nonce,
+	size_t nonce_len, struct ukey_attestation *out);
+UKEY_API const char *ukey_attestation_problem(void);
 
 /* The token's own randomness. 1 command for up to 32 KiB. */
 UKEY_API enum ukey_status ukey_random(struct ukey_token *t, uint8_t *out, size_t len);

@@ -34,6 +34,12 @@ void hal_serial(struct hal *hal, uint8_t serial[8]);
 bool hal_touch(struct hal *hal, uint32_t milliseconds);
 
 bool hal_sha256(struct hal *hal, struct bytes in, uint8_t digest[32]);
+/*
+ * AES-CBC without padding, for the secure channel and the unlock key. The key has 16, 24 or 32 bytes; iv (16 bytes)
+ * becomes the last ciphertext block; n is a multiple of 16, above 0; data is changed in place.
+ */
+bool hal_aes_cbc_encrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n);
+bool hal_aes_cbc_decrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n);
 /* PBKDF2-HMAC-SHA-256, one block. */
 bool hal_pin_hash(struct hal *hal, struct bytes pin, struct bytes salt, uint32_t iterations, uint8_t hash[32]);
 
