@@ -20,3 +20,9 @@ libcommon_la_SOURCES = $(common_freestanding) \
 	common/i18n.c common/i18n.h
 libcommon_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libcommon_la_LIBADD = $(CRYPTO_LIBS)
+
+# Keys in others' PKCS#11 modules, for the programs that use some.
+noinst_LTLIBRARIES += libukeyp11uri.la
+libukeyp11uri_la_SOURCES = common/p11_uri.c common/p11_uri.h
+libukeyp11uri_la_CFLAGS = $(AM_CFLAGS) $(P11KIT_CFLAGS)
+libukeyp11uri_la_LIBADD = libcommon.la $(P11KIT_LIBS)

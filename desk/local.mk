@@ -7,4 +7,4 @@ libukeydesk_la_SOURCES = desk/desk.h desk/private.h desk/schema.h \
 	desk/staff.c desk/token.c desk/request.c desk/answer.c desk/escrow.c \
 	desk/key.c desk/p11.c desk/p11.h desk/p11_keys.c
 libukeydesk_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(P11KIT_CFLAGS)
-libukeydesk_la_LIBADD = libcommon.la $(CRYPTO_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(P11KIT_LIBS)
+libukeydesk_la_LIBADD = libukeyp11uri.la libcommon.la $(CRYPTO_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS)

@@ -24,8 +24,6 @@ struct master {
 static enum desk_status open_version(struct master *m, uint8_t version)
 {
 	static const struct p11_names names = {.token = DESK_MASTER, .pin = DESK_MASTER};
-	CK_KEY_TYPE type = CKK_AES;
-	CK_ATTRIBUTE aes = {CKA_KEY_TYPE, &type, sizeof(type)};
 	sqlite3_stmt *s;
 	enum desk_status status;
 
@@ -40,7 +38,7 @@ static enum desk_status open_version(struct master *m, uint8_t version)
 			(const char *)sqlite3_column_text(s, 0), names, m->desk->pin, m->desk->pin_arg, &m->p11);
 	sqlite3_finalize(s);
 	if (status == DESK_OK)
-		status = p11_find(m->p11, CKO_SECRET_KEY, true, &aes, 1, &m->key);
+		status = p11_aes(m->p11, &m->key);
 	if (status == DESK_OK)
 		m->version = version;
 	return status;
@@ -49,12 +47,9 @@ static enum desk_status open_version(struct master *m, uint8_t version)
 static enum desk_status master_cmac(void *arg, uint8_t version, struct bytes in, uint8_t mac[16])
 {
 	struct master *m = arg;
-	struct builder b = builder_of(mac, 16);
 	enum desk_status status = m->version == version ? DESK_OK : open_version(m, version);
 
-	if (status == DESK_OK)
-		status = p11_sign(m->p11, CKM_AES_CMAC, m->key, in, &b);
-	return status == DESK_OK && b.len != 16 ? DESK_MASTER : status;
+	return status == DESK_OK ? p11_cmac(m->p11, m->key, in, mac) : status;
 }
 
 static void master_close(void *arg)
