@@ -135,3 +135,8 @@ tests_unit_test_scp_session_LDADD = $(unit_scp_libs)
 tests_unit_test_scp_host_SOURCES = tests/unit/test_scp_host.c
 tests_unit_test_scp_host_CFLAGS = $(unit_scp_cflags)
 tests_unit_test_scp_host_LDADD = $(unit_scp_libs)
+
+UNIT_TESTS += test_driver_pin_advice
+test_driver_pin_advice_SOURCES = tests/unit/test_driver_pin_advice.c
+test_driver_pin_advice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -DCATALOGUES='"$(abs_top_builddir)/locale"'
+test_driver_pin_advice_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
