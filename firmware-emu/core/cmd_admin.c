@@ -100,8 +100,8 @@ static bool take_setup(struct bytes policy, struct bytes tries, struct setup *s)
 	if (tries.data)
 		s->user_tries = cursor_u8(&t);
 	return s->policy.min >= FW_PIN_MIN && s->policy.min <= s->policy.max && s->policy.max <= FW_PIN_MAX &&
-	       s->policy.classes <= 4 && s->policy.history == 0 && s->policy.flags == 0 && s->user_tries >= 3 &&
-	       s->user_tries <= FW_TRIES_MAX;
+	       s->policy.classes <= 4 && s->policy.history <= FW_HISTORY &&
+	       (s->policy.flags & ~FW_POLICY_CHANGE_FIRST) == 0 && s->user_tries >= 3 && s->user_tries <= FW_TRIES_MAX;
 }
 
 static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)
@@ -126,25 +126,22 @@ static uint16_t set_up(struct fw *fw, const struct setup *s)
 	struct fw_transaction t = {.count = 0};
 	const struct fw_policy *p = &s->policy;
 	const uint8_t fixed[6] = {p->min, p->max, p->classes, p->history, p->flags, s->user_tries};
-	uint8_t record[FW_PINS][FW_PIN_RECORD];
+	struct fw_pin_new so, user;
 	uint16_t sw = SW_INTERNAL;
 
 	fw_transaction_put(&t, FW_OBJECT_TOKEN, BYTES_OF(fixed), s->label);
 	fw_transaction_tries(fw, &t, FW_PIN_USER, s->user_tries);
 	fw_transaction_tries(fw, &t, FW_PIN_SO, FW_SO_TRIES);
-	if (!fw_pin_make(fw, s->so_pin, record[FW_PIN_SO]))
+	if (!fw_pin_put(fw, &t, p, FW_PIN_SO, FW_PIN_AT_INITIALIZE, s->so_pin, &so))
 		goto out;
-	fw_transaction_put(&t, FW_OBJECT_PIN(FW_PIN_SO), BYTES_OF(record[FW_PIN_SO]), BYTES_NONE);
-	if (s->user_pin.data) {
-		if (!fw_pin_make(fw, s->user_pin, record[FW_PIN_USER]))
-			goto out;
-		fw_transaction_put(&t, FW_OBJECT_PIN(FW_PIN_USER), BYTES_OF(record[FW_PIN_USER]), BYTES_NONE);
-	}
+	if (s->user_pin.data && !fw_pin_put(fw, &t, p, FW_PIN_USER, FW_PIN_AT_INITIALIZE, s->user_pin, &user))
+		goto out;
 	sw = fw_commit_replace(fw, &t);
 	if (sw == SW_OK)
 		fw_state_revoke(fw, 0xFF, FW_CHANNELS);
 out:
-	bytes_wipe(record, sizeof(record));
+	bytes_wipe(&so, sizeof(so));
+	bytes_wipe(&user, sizeof(user));
 	return sw;
 }
 

@@ -12,6 +12,11 @@ static void log_in(struct fw_channel *channel, enum fw_pin pin)
 	channel->security = fw_pin_role(pin);
 }
 
+static void log_out(struct fw_channel *channel, enum fw_pin pin)
+{
+	channel->security = (uint8_t)(channel->security & ~fw_pin_role(pin));
+}
+
 static uint16_t give_tries_back(struct fw *fw, enum fw_pin pin)
 {
 	struct fw_transaction t = {.count = 0};
@@ -47,6 +52,10 @@ uint16_t fw_verify(struct fw *fw, const struct fw_command *command, struct build
 	sw = fw_pin_try(fw, command, pin, command->data);
 	if (sw == SW_OK)
 		sw = give_tries_back(fw, pin);
+	if (sw == SW_OK && pin == FW_PIN_USER && fw_pin_change_first(fw)) {
+		log_out(command->channel, pin);
+		sw = SW_REFERENCE_NOT_USABLE;
+	}
 	if (sw == SW_OK)
 		log_in(command->channel, pin);
 	return fw_answer_generation(fw, command, answer, sw);
@@ -59,32 +68,42 @@ uint16_t fw_log_out(struct fw *fw, const struct fw_command *command, struct buil
 	(void)answer;
 	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
 		return SW_REFERENCE_NOT_FOUND;
-	command->channel->security = (uint8_t)(command->channel->security & ~fw_pin_role(pin));
+	log_out(command->channel, pin);
 	return SW_OK;
 }
 
 /* Set a PIN after `tried` was given rightly (FW_PINS: nothing was tried); one transaction for all. */
-static uint16_t set_pin(
-	struct fw *fw, const struct fw_command *command, enum fw_pin pin, struct bytes value, enum fw_pin tried)
+static uint16_t set_pin(struct fw *fw, const struct fw_command *command, enum fw_pin pin, enum fw_pin_chooser chooser,
+	struct bytes value, enum fw_pin tried)
 {
 	struct fw_transaction t = {.count = 0};
-	uint8_t record[FW_PIN_RECORD];
+	struct fw_pin_new new;
 	uint16_t sw = SW_INTERNAL;
 
-	if (!fw_pin_make(fw, value, record))
-		goto out;
-	fw_transaction_put(&t, FW_OBJECT_PIN(pin), BYTES_OF(record), BYTES_NONE);
-	fw_transaction_tries(fw, &t, pin, fw->tries_max[pin]);
-	if (tried != FW_PINS)
-		fw_transaction_tries(fw, &t, tried, fw->tries_max[tried]);
-	sw = fw_commit(fw, &t);
+	if (fw_pin_put(fw, &t, &fw->policy, pin, chooser, value, &new)) {
+		fw_transaction_tries(fw, &t, pin, fw->tries_max[pin]);
+		if (tried != FW_PINS)
+			fw_transaction_tries(fw, &t, tried, fw->tries_max[tried]);
+		sw = fw_commit(fw, &t);
+	}
+	bytes_wipe(&new, sizeof(new));
 	if (sw == SW_OK)
 		fw_state_revoke(fw, fw_pin_role(pin), command->number);
-	else if (sw == SW_FULL && tried != FW_PINS)
+	else if (sw != SW_MEMORY_FAILURE && tried != FW_PINS)
 		sw = refuse(fw, tried, sw);
-out:
-	bytes_wipe(record, sizeof(record));
 	return sw;
+}
+
+/* What the holder may choose: the policy, and nothing that was before. */
+static uint16_t judge_change(struct fw *fw, enum fw_pin pin, struct bytes old, struct bytes new)
+{
+	bool repeats = false;
+
+	if (!fw_pin_meets(&fw->policy, new) || bytes_equal_secret(old, new))
+		return SW_WRONG_DATA;
+	if (pin == FW_PIN_USER && !fw_pin_repeats(fw, new, &repeats))
+		return SW_INTERNAL;
+	return repeats ? SW_WRONG_DATA : SW_OK;
 }
 
 uint16_t fw_change_reference_data(struct fw *fw, const struct fw_command *command, struct builder *answer)
@@ -101,9 +120,10 @@ uint16_t fw_change_reference_data(struct fw *fw, const struct fw_command *comman
 	uint16_t sw = fw_pin_try(fw, command, pin, old);
 	if (sw != SW_OK)
 		return sw;
-	if (!fw_pin_meets(&fw->policy, new) || bytes_equal_secret(old, new))
-		return refuse(fw, pin, SW_WRONG_DATA);
-	sw = set_pin(fw, command, pin, new, pin);
+	sw = judge_change(fw, pin, old, new);
+	if (sw != SW_OK)
+		return refuse(fw, pin, sw);
+	sw = set_pin(fw, command, pin, FW_PIN_BY_HOLDER, new, pin);
 	if (sw == SW_OK)
 		log_in(command->channel, pin);
 	return fw_answer_generation(fw, command, answer, sw);
@@ -124,7 +144,7 @@ uint16_t fw_reset_by_so_pin(struct fw *fw, const struct fw_command *command, str
 		return sw;
 	if (!fw_pin_meets(&fw->policy, new))
 		return refuse(fw, FW_PIN_SO, SW_WRONG_DATA);
-	sw = set_pin(fw, command, FW_PIN_USER, new, FW_PIN_SO);
+	sw = set_pin(fw, command, FW_PIN_USER, FW_PIN_BY_SO, new, FW_PIN_SO);
 	return fw_answer_generation(fw, command, answer, sw);
 }
 
@@ -137,5 +157,5 @@ uint16_t fw_reset_by_so(struct fw *fw, const struct fw_command *command, struct 
 
 	if (!tlv_parse(command->data, fields, 1) || !fw_pin_meets(&fw->policy, new))
 		return SW_WRONG_DATA;
-	return fw_answer_generation(fw, command, answer, set_pin(fw, command, FW_PIN_USER, new, FW_PINS));
+	return fw_answer_generation(fw, command, answer, set_pin(fw, command, FW_PIN_USER, FW_PIN_BY_SO, new, FW_PINS));
 }

@@ -2,9 +2,10 @@
 #include "common/tlv.h"
 #include "firmware-emu/core/algorithm.h"
 #include "firmware-emu/core/directory.h"
-#include "firmware-emu/core/dispatch.h"
+#include "firmware-emu/core/pin.h"
 
-#define PIN_EXISTS 0x01
+#define PIN_EXISTS       0x01
+#define PIN_CHANGE_FIRST 0x02
 
 static const uint8_t protocol_version[] = {1, 0};
 static const uint8_t firmware_version[] = {0, 1, 0};
@@ -14,6 +15,8 @@ static void put_pin(struct fw *fw, struct builder *b, uint32_t tag, enum fw_pin 
 {
 	uint8_t state[3] = {fw->tries[pin], fw->tries_max[pin], PIN_EXISTS};
 
+	if (pin == FW_PIN_USER && fw_pin_change_first(fw))
+		state[2] |= PIN_CHANGE_FIRST;
 	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
 		bytes_fill(state, 0, sizeof(state));
 	tlv_put(b, tag, BYTES_OF(state));

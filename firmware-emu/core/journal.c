@@ -31,6 +31,7 @@ static const struct {
 	uint16_t count;
 } types[] = {
 	{FW_TYPE_STATE,        FW_STATE_OBJECTS},
+	{FW_TYPE_PIN_PAST,     1               },
 	{FW_TYPE_KEY,          FW_KEYS         },
 	{FW_TYPE_KEY_BLOB,     FW_KEYS         },
 	{FW_TYPE_KEY_CERT,     FW_KEYS         },

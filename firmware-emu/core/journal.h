@@ -25,6 +25,7 @@ struct fw;
  */
 enum fw_object_type {
 	FW_TYPE_STATE = 0x00,
+	FW_TYPE_PIN_PAST = 0x01, /* of the user PIN (pin.h) */
 	FW_TYPE_KEY = 0x10,      /* head: what the directory says of it (directory.h) */
 	FW_TYPE_KEY_BLOB = 0x11, /* the private half */
 	FW_TYPE_KEY_CERT = 0x12, /* head */
@@ -44,7 +45,9 @@ enum fw_object_type {
 #define FW_OBJECT_PIN(pin)   FW_OBJECT(FW_TYPE_STATE, 3 + (pin))
 #define FW_STATE_OBJECTS     5
 
-#define FW_OBJECT_SLOTS (FW_STATE_OBJECTS + 9 * FW_CONTAINERS + 2 * FW_CERTIFICATES + 2 * FW_DATA_OBJECTS)
+#define FW_OBJECT_PIN_PAST FW_OBJECT(FW_TYPE_PIN_PAST, 0)
+
+#define FW_OBJECT_SLOTS (FW_STATE_OBJECTS + 1 + 9 * FW_CONTAINERS + 2 * FW_CERTIFICATES + 2 * FW_DATA_OBJECTS)
 
 struct fw_change {
 	uint16_t object;

@@ -44,7 +44,8 @@ bool fw_pin_meets(const struct fw_policy *policy, struct bytes value)
 	return classes >= policy->classes;
 }
 
-bool fw_pin_make(struct fw *fw, struct bytes value, uint8_t record[FW_PIN_RECORD])
+/* Hash a new PIN with a new salt. */
+static bool make_record(struct fw *fw, struct bytes value, uint8_t record[FW_PIN_RECORD])
 {
 	struct builder b = builder_of(record, FW_PIN_RECORD);
 
@@ -54,26 +55,104 @@ bool fw_pin_make(struct fw *fw, struct bytes value, uint8_t record[FW_PIN_RECORD
 	       hal_pin_hash(fw->hal, value, BYTES(salt, SALT_LEN), FW_PIN_ITERATIONS, hash);
 }
 
-static uint16_t compare(struct fw *fw, enum fw_pin pin, struct bytes value, bool *right)
+/* An empty record (no iterations) fits no PIN. */
+static bool fits(struct fw *fw, struct bytes record, struct bytes value, bool *right)
 {
-	uint8_t record[FW_PIN_RECORD], hash[HASH_LEN];
-	uint16_t sw = SW_INTERNAL;
-
-	*right = false;
-	if (!fw_object_read(fw, FW_OBJECT_PIN(pin), 0, record, sizeof(record)))
-		goto out;
-	struct cursor c = cursor_of(BYTES_OF(record));
+	struct cursor c = cursor_of(record);
 	uint32_t iterations = cursor_u32(&c);
 	struct bytes salt = cursor_take(&c, SALT_LEN);
-	if (!hal_pin_hash(fw->hal, value, salt, iterations, hash))
-		goto out;
-	*right = bytes_equal_secret(cursor_rest(&c), BYTES_OF(hash));
-	sw = SW_OK;
-out:
-	bytes_wipe(record, sizeof(record));
+	uint8_t hash[HASH_LEN];
+	bool ok = true;
+
+	*right = false;
+	if (iterations > 0)
+		ok = hal_pin_hash(fw->hal, value, salt, iterations, hash);
+	if (iterations > 0 && ok)
+		*right = bytes_equal_secret(cursor_rest(&c), BYTES_OF(hash));
 	bytes_wipe(hash, sizeof(hash));
-	return sw;
+	return ok;
 }
+
+static bool compare(struct fw *fw, enum fw_pin pin, struct bytes value, bool *right)
+{
+	uint8_t record[FW_PIN_RECORD];
+
+	*right = false;
+	bool ok = fw_object_read(fw, FW_OBJECT_PIN(pin), 0, record, sizeof(record)) &&
+		  fits(fw, BYTES_OF(record), value, right);
+	bytes_wipe(record, sizeof(record));
+	return ok;
+}
+
+/* ---- the past of the user PIN ---- */
+
+/* PINs before the present one that a history of this depth covers. */
+static size_t past_pins(const struct fw_policy *policy)
+{
+	return policy->history > 1 ? policy->history - 1u : 0;
+}
+
+static size_t past_len(const struct fw_policy *policy)
+{
+	return 1 + past_pins(policy) * FW_PIN_RECORD;
+}
+
+bool fw_pin_change_first(struct fw *fw)
+{
+	uint8_t first = 0;
+
+	return fw_object_read(fw, FW_OBJECT_PIN_PAST, 0, &first, 1) && first != 0;
+}
+
+bool fw_pin_repeats(struct fw *fw, struct bytes value, bool *repeats)
+{
+	uint8_t record[FW_PIN_RECORD];
+	bool ok = true, right = false;
+
+	*repeats = false;
+	if (fw->policy.history > 0 && fw_object_exists(fw, FW_OBJECT_PIN(FW_PIN_USER)))
+		ok = compare(fw, FW_PIN_USER, value, repeats);
+	/* All of them, whichever fits: how long it takes tells nothing. */
+	size_t kept = fw_object_len(fw, FW_OBJECT_PIN_PAST);
+	for (size_t at = 1; ok && at + FW_PIN_RECORD <= kept; at += FW_PIN_RECORD) {
+		ok = fw_object_read(fw, FW_OBJECT_PIN_PAST, at, record, sizeof(record)) &&
+		     fits(fw, BYTES_OF(record), value, &right);
+		*repeats |= right;
+	}
+	bytes_wipe(record, sizeof(record));
+	return ok;
+}
+
+/* The present PIN becomes the newest of the past ones, and the oldest is forgotten. */
+static bool push_past(struct fw *fw, const struct fw_policy *policy, uint8_t past[FW_PIN_PAST_MAX])
+{
+	size_t older = past_pins(policy), kept = fw_object_len(fw, FW_OBJECT_PIN_PAST) / FW_PIN_RECORD;
+
+	if (older == 0 || !fw_object_exists(fw, FW_OBJECT_PIN(FW_PIN_USER)))
+		return true;
+	older = older - 1 < kept ? older - 1 : kept;
+	return fw_object_read(fw, FW_OBJECT_PIN(FW_PIN_USER), 0, past + 1, FW_PIN_RECORD) &&
+	       (older == 0 ||
+		       fw_object_read(fw, FW_OBJECT_PIN_PAST, 1, past + 1 + FW_PIN_RECORD, older * FW_PIN_RECORD));
+}
+
+bool fw_pin_put(struct fw *fw, struct fw_transaction *t, const struct fw_policy *policy, enum fw_pin pin,
+	enum fw_pin_chooser chooser, struct bytes value, struct fw_pin_new *new)
+{
+	if (!make_record(fw, value, new->record))
+		return false;
+	fw_transaction_put(t, FW_OBJECT_PIN(pin), BYTES_OF(new->record), BYTES_NONE);
+	if (pin != FW_PIN_USER || (past_pins(policy) == 0 && !(policy->flags & FW_POLICY_CHANGE_FIRST)))
+		return true;
+	bytes_fill(new->past, 0, sizeof(new->past));
+	if (chooser != FW_PIN_AT_INITIALIZE && !push_past(fw, policy, new->past))
+		return false;
+	new->past[0] = chooser != FW_PIN_BY_HOLDER && (policy->flags & FW_POLICY_CHANGE_FIRST);
+	fw_transaction_put(t, FW_OBJECT_PIN_PAST, BYTES(new->past, past_len(policy)), BYTES_NONE);
+	return true;
+}
+
+/* ---- trying ---- */
 
 uint16_t fw_pin_try(struct fw *fw, const struct fw_command *command, enum fw_pin pin, struct bytes value)
 {
@@ -90,9 +169,10 @@ uint16_t fw_pin_try(struct fw *fw, const struct fw_command *command, enum fw_pin
 	uint16_t sw = fw_commit(fw, &t);
 	if (sw != SW_OK)
 		return sw;
-	sw = compare(fw, pin, value, &right);
-	if (sw != SW_OK || right)
-		return sw;
+	if (!compare(fw, pin, value, &right))
+		return SW_INTERNAL;
+	if (right)
+		return SW_OK;
 	command->channel->security = (uint8_t)(command->channel->security & ~fw_pin_role(pin));
 	return (uint16_t)(SW_TRIES_LEFT | fw->tries[pin]);
 }

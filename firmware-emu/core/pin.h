@@ -8,6 +8,12 @@
 /* What is stored of a PIN: iterations(4) salt(16) hash(32). */
 #define FW_PIN_RECORD 52
 
+/*
+ * FW_OBJECT_PIN_PAST, one byte and the user PINs before the present one, the last one first; zeros where there was none
+ * yet. INITIALIZE makes it as long as the policy's history needs, so that changing a PIN takes no space.
+ */
+#define FW_PIN_PAST_MAX (1 + (FW_HISTORY - 1) * FW_PIN_RECORD)
+
 /* The PIN that P2 81 or 82 names. */
 enum fw_pin fw_pin_of(uint8_t reference);
 /* Its bit in the security state. */
@@ -16,8 +22,26 @@ uint8_t fw_pin_role(enum fw_pin pin);
 /* 6 to 32 bytes of UTF-8 without control characters: anything else was never a PIN. */
 bool fw_pin_possible(struct bytes value);
 bool fw_pin_meets(const struct fw_policy *policy, struct bytes value);
-/* Hash a new PIN with a new salt. False: the hardware failed. */
-bool fw_pin_make(struct fw *fw, struct bytes value, uint8_t record[FW_PIN_RECORD]);
+/* Is it the user PIN, or one of those before it that the policy's history covers? False: the hardware failed. */
+bool fw_pin_repeats(struct fw *fw, struct bytes value, bool *repeats);
+/* The user PIN was set by somebody else, and must be changed before it is good for anything. */
+bool fw_pin_change_first(struct fw *fw);
+
+enum fw_pin_chooser {
+	FW_PIN_BY_HOLDER,
+	FW_PIN_BY_SO,
+	FW_PIN_AT_INITIALIZE, /* by the SO; and what was before does not count */
+};
+
+/* A PIN on its way into a transaction, which borrows it until the commit. The caller wipes it. */
+struct fw_pin_new {
+	uint8_t record[FW_PIN_RECORD];
+	uint8_t past[FW_PIN_PAST_MAX];
+};
+
+/* Put a PIN, hashed with a new salt, and what becomes of its history. False: the hardware failed. */
+bool fw_pin_put(struct fw *fw, struct fw_transaction *t, const struct fw_policy *policy, enum fw_pin pin,
+	enum fw_pin_chooser chooser, struct bytes value, struct fw_pin_new *new);
 
 /*
  * Try a PIN. One try is taken and durable before the comparison; when the PIN is right (SW_OK) the caller's own

@@ -13,7 +13,8 @@ WIRE_TESTS += \
 	tests/wire/test_directory \
 	tests/wire/test_full \
 	tests/wire/test_golden \
-	tests/wire/test_pin
+	tests/wire/test_pin \
+	tests/wire/test_pin_past
 tests_wire_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_access_LDADD = $(wire_ldadd)
 tests_wire_test_chaining_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -26,6 +27,8 @@ tests_wire_test_full_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_full_LDADD = $(wire_ldadd)
 tests_wire_test_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_pin_LDADD = $(wire_ldadd)
+tests_wire_test_pin_past_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_pin_past_LDADD = $(wire_ldadd)
 tests_wire_test_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN='"$(abs_top_srcdir)/tests/wire/golden"'
 tests_wire_test_golden_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_golden_LDADD = $(wire_ldadd)

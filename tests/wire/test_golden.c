@@ -233,7 +233,8 @@ static void transcripts_play_as_written(void **state)
 static void every_status_word_is_shown(void **state)
 {
 	static const uint16_t words[] = {0x9000, 0x6400, 0x6401, 0x6581, 0x6700, 0x6881, 0x6882, 0x6883, 0x6982, 0x6983,
-		0x6985, 0x6A80, 0x6A81, 0x6A82, 0x6A84, 0x6A86, 0x6A88, 0x6A89, 0x6D00, 0x6E00, 0x6F00, 0x63C0, 0x6100};
+		0x6984, 0x6985, 0x6A80, 0x6A81, 0x6A82, 0x6A84, 0x6A86, 0x6A88, 0x6A89, 0x6D00, 0x6E00, 0x6F00, 0x63C0,
+		0x6100};
 	unsigned documented = 0, others = 0;
 
 	(void)state;
@@ -249,7 +250,7 @@ static void every_status_word_is_shown(void **state)
 		others += seen[sw] && !known;
 	}
 	assert_int_equal(others, 0);
-	assert_int_equal(documented, 23);
+	assert_int_equal(documented, 24);
 }
 
 int main(void)
