@@ -100,8 +100,8 @@ static bool take_setup(struct bytes policy, struct bytes tries, struct setup *s)
 	if (tries.data)
 		s->user_tries = cursor_u8(&t);
 	return s->policy.min >= FW_PIN_MIN && s->policy.min <= s->policy.max && s->policy.max <= FW_PIN_MAX &&
-	       s->policy.classes <= 4 && s->policy.history <= FW_HISTORY &&
-	       (s->policy.flags & ~FW_POLICY_CHANGE_FIRST) == 0 && s->user_tries >= 3 && s->user_tries <= FW_TRIES_MAX;
+	       s->policy.classes <= 4 && s->policy.history <= FW_HISTORY_MAX &&
+	       (s->policy.flags & ~FW_POLICY_CHANGE) == 0 && s->user_tries >= 3 && s->user_tries <= FW_TRIES_MAX;
 }
 
 static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)

@@ -25,7 +25,7 @@ struct fw;
  */
 enum fw_object_type {
 	FW_TYPE_STATE = 0x00,
-	FW_TYPE_PIN_PAST = 0x01, /* of the user PIN (pin.h) */
+	FW_TYPE_PIN_PAST = 0x02, /* of the user PIN (pin.h) */
 	FW_TYPE_KEY = 0x10,      /* head: what the directory says of it (directory.h) */
 	FW_TYPE_KEY_BLOB = 0x11, /* the private half */
 	FW_TYPE_KEY_CERT = 0x12, /* head */

@@ -142,12 +142,12 @@ bool fw_pin_put(struct fw *fw, struct fw_transaction *t, const struct fw_policy 
 	if (!make_record(fw, value, new->record))
 		return false;
 	fw_transaction_put(t, FW_OBJECT_PIN(pin), BYTES_OF(new->record), BYTES_NONE);
-	if (pin != FW_PIN_USER || (past_pins(policy) == 0 && !(policy->flags & FW_POLICY_CHANGE_FIRST)))
+	if (pin != FW_PIN_USER || (past_pins(policy) == 0 && !(policy->flags & FW_POLICY_CHANGE)))
 		return true;
 	bytes_fill(new->past, 0, sizeof(new->past));
 	if (chooser != FW_PIN_AT_INITIALIZE && !push_past(fw, policy, new->past))
 		return false;
-	new->past[0] = chooser != FW_PIN_BY_HOLDER && (policy->flags & FW_POLICY_CHANGE_FIRST);
+	new->past[0] = chooser != FW_PIN_BY_HOLDER && (policy->flags & FW_POLICY_CHANGE);
 	fw_transaction_put(t, FW_OBJECT_PIN_PAST, BYTES(new->past, past_len(policy)), BYTES_NONE);
 	return true;
 }

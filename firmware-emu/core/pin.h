@@ -12,7 +12,7 @@
  * FW_OBJECT_PIN_PAST, one byte and the user PINs before the present one, the last one first; zeros where there was none
  * yet. INITIALIZE makes it as long as the policy's history needs, so that changing a PIN takes no space.
  */
-#define FW_PIN_PAST_MAX (1 + (FW_HISTORY - 1) * FW_PIN_RECORD)
+#define FW_PIN_PAST_MAX (1 + (FW_HISTORY_MAX - 1) * FW_PIN_RECORD)
 
 /* The PIN that P2 81 or 82 names. */
 enum fw_pin fw_pin_of(uint8_t reference);

@@ -32,19 +32,19 @@ enum fw_pin {
 	FW_PINS,
 };
 
-#define FW_PIN_MIN   6
-#define FW_PIN_MAX   32
-#define FW_HISTORY   8 /* deepest PIN history */
-#define FW_TRIES_MAX 15
-#define FW_SO_TRIES  10
-#define FW_LABEL_MAX 32 /* the token's own */
-#define FW_NAME_MAX  64 /* labels and names of objects */
-#define FW_ID_MAX    32 /* CKA_ID, object identifiers */
-#define FW_KEYS      (2 * FW_CONTAINERS)
-#define FW_HEAD_MAX  704 /* longest head: a key's (directory.h) */
+#define FW_PIN_MIN     6
+#define FW_PIN_MAX     32
+#define FW_HISTORY_MAX 8 /* deepest PIN history */
+#define FW_TRIES_MAX   15
+#define FW_SO_TRIES    10
+#define FW_LABEL_MAX   32 /* the token's own */
+#define FW_NAME_MAX    64 /* labels and names of objects */
+#define FW_ID_MAX      32 /* CKA_ID, object identifiers */
+#define FW_KEYS        (2 * FW_CONTAINERS)
+#define FW_HEAD_MAX    704 /* longest head: a key's (directory.h) */
 
 /* Flags of the policy (tag 8A). */
-#define FW_POLICY_CHANGE_FIRST 0x02 /* a user PIN that the SO set must be changed before use */
+#define FW_POLICY_CHANGE 0x02 /* a user PIN that the SO set must be changed before use */
 
 struct fw_policy {
 	uint8_t min, max, classes, history, flags;
