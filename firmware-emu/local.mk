@@ -6,13 +6,16 @@ libfwcore_la_SOURCES = \
 	firmware-emu/core/access.c firmware-emu/core/access.h \
 	firmware-emu/core/algorithm.c firmware-emu/core/algorithm.h \
 	firmware-emu/core/cmd_admin.c firmware-emu/core/cmd_data.c \
+	firmware-emu/core/cmd_factory.c \
 	firmware-emu/core/cmd_key.c firmware-emu/core/cmd_pin.c \
 	firmware-emu/core/config.h \
 	firmware-emu/core/directory.c firmware-emu/core/directory.h \
 	firmware-emu/core/dispatch.c firmware-emu/core/dispatch.h \
+	firmware-emu/core/factory.h \
 	firmware-emu/core/fw.h firmware-emu/core/hal.h \
 	firmware-emu/core/info.c \
 	firmware-emu/core/journal.c firmware-emu/core/journal.h \
+	firmware-emu/core/messaging.c firmware-emu/core/messaging.h \
 	firmware-emu/core/pin.c firmware-emu/core/pin.h \
 	firmware-emu/core/state.c firmware-emu/core/state.h \
 	firmware-emu/core/text.c firmware-emu/core/text.h

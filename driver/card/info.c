@@ -92,7 +92,7 @@ static void serial_text(struct bytes serial, char out[17])
 bool card_info_parse(struct bytes answer, struct card_info *out)
 {
 	struct bytes name, proprietary, version, firmware, serial, label, state, user, so, unlock, generation, digest,
-		policy, space, lengths, algorithms, counts, largest, security;
+		policy, space, lengths, algorithms, counts, largest, security, gave;
 	const struct tlv_field fields[] = {
 		{0x80, TLV_REQUIRED, 2,  2,  &version   },
 		{0x81, TLV_REQUIRED, 3,  3,  &firmware  },
@@ -111,6 +111,7 @@ bool card_info_parse(struct bytes answer, struct card_info *out)
 		{0x8E, TLV_REQUIRED, 4,  4,  &counts    },
 		{0x8F, TLV_REQUIRED, 2,  2,  &largest   },
 		{0x90, TLV_REQUIRED, 1,  1,  &security  },
+		{0x91, TLV_OPTIONAL, 1,  1,  &gave      },
 	};
 	struct ukey_token_info *t = &out->token;
 

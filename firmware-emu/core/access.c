@@ -42,6 +42,8 @@ static uint16_t check(struct fw *fw, const struct fw_command *command, enum fw_a
 	case FW_ACCESS_USER_IF_PRIVATE:
 		open = (security & FW_USER) || !fw_data_private(fw, number);
 		break;
+	case FW_ACCESS_FACTORY:
+		return fw->gave ? SW_CONDITIONS : SW_OK;
 	case FW_ACCESS_NEVER:
 		return SW_NOT_FOUND;
 	case FW_ACCESS_READ:

@@ -17,6 +17,9 @@ struct fw_object_row {
 	fw_object_put *put;
 };
 
+/* cmd_factory.c's objects. */
+fw_object_get fw_get_device_chain, fw_get_attestation_chain;
+
 /* The row of an object as the wire names it; NULL when there is none. */
 const struct fw_object_row *fw_object_row(uint16_t object);
 

@@ -132,6 +132,7 @@ static uint16_t set_up(struct fw *fw, const struct setup *s)
 	fw_transaction_put(&t, FW_OBJECT_TOKEN, BYTES_OF(fixed), s->label);
 	fw_transaction_tries(fw, &t, FW_PIN_USER, s->user_tries);
 	fw_transaction_tries(fw, &t, FW_PIN_SO, FW_SO_TRIES);
+	fw_transaction_tries(fw, &t, FW_PIN_UNLOCK, fw->tries_max[FW_PIN_UNLOCK]);
 	if (!fw_pin_put(fw, &t, p, FW_PIN_SO, FW_PIN_AT_INITIALIZE, s->so_pin, &so))
 		goto out;
 	if (s->user_pin.data && !fw_pin_put(fw, &t, p, FW_PIN_USER, FW_PIN_AT_INITIALIZE, s->user_pin, &user))

@@ -268,6 +268,8 @@ static const struct fw_object_row objects[] = {
 /*	 type  numbers                    read                       write                 read, write in */
 	{0x00, 0x01, 0x01,                FW_ACCESS_ALWAYS,          FW_ACCESS_NEVER,      READ | FW_IN_T, WRITE, get_information, NULL},
 	{0x00, 0x02, 0x02,                FW_ACCESS_ALWAYS,          FW_ACCESS_NEVER,      READ, WRITE, get_directory, NULL},
+	{0x00, 0x03, 0x03,                FW_ACCESS_ALWAYS,          FW_ACCESS_NEVER,      READ, WRITE, fw_get_device_chain, NULL},
+	{0x00, 0x04, 0x04,                FW_ACCESS_ALWAYS,          FW_ACCESS_NEVER,      READ, WRITE, fw_get_attestation_chain, NULL},
 	{0x01, 0x00, 0xFF,                FW_ACCESS_ALWAYS,          FW_ACCESS_USER_OR_SO, READ, WRITE, get_key_certificate, put_key_certificate},
 	{0x02, 0x00, FW_CERTIFICATES - 1, FW_ACCESS_ALWAYS,          FW_ACCESS_USER_OR_SO, READ, WRITE, get_certificate, put_certificate},
 	{0x03, 0x00, FW_DATA_OBJECTS - 1, FW_ACCESS_USER_IF_PRIVATE, FW_ACCESS_USER,       READ, WRITE, get_data_object, put_data_object},

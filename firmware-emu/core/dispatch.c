@@ -2,6 +2,7 @@
 #include "firmware-emu/core/dispatch.h"
 #include "common/tlv.h"
 #include "firmware-emu/core/algorithm.h"
+#include "firmware-emu/core/messaging.h"
 
 #define INS_GET_RESPONSE 0xC0
 #define ROWS(table)      (sizeof(table) / sizeof((table)[0]))
@@ -34,6 +35,8 @@ static const struct fw_row ukey_rows[] = {
 	{true,  0xE4, FW_P1_IS, 0x00,        0x00, 0xFF, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_USER,          fw_delete_key},
 	{true,  0xE4, FW_P1_IS, 0x01,        0x00, 0xFF, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_USER,          fw_delete_container},
 	{true,  0xEE, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_I | FW_IN_O,   FW_ACCESS_SO_OR_BLOCKED, fw_factory_reset},
+	{true,  0xF0, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_B,             FW_ACCESS_FACTORY,       fw_factory_keys},
+	{true,  0xF2, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_REQUIRED, FW_IN_B,             FW_ACCESS_FACTORY,       fw_factory_close},
 };
 /* clang-format on */
 
@@ -243,6 +246,7 @@ struct fw *fw_power_on(void *memory, struct hal *hal)
 
 	bytes_wipe(fw, sizeof(*fw));
 	fw->hal = hal;
+	fw->crypto = fw_crypto(hal);
 	fw->channel[0] = (struct fw_channel){.open = true, .application = &fw_ukey_application};
 	fw_journal_mount(fw);
 	fw_state_load(fw);

@@ -35,6 +35,7 @@ enum fw_access {
 	FW_ACCESS_READ,          /* as the object in tag 5C says */
 	FW_ACCESS_WRITE,
 	FW_ACCESS_USER_IF_PRIVATE, /* of a data object: as its flags say */
+	FW_ACCESS_FACTORY,         /* anybody, until the factory is closed */
 	FW_ACCESS_NEVER,           /* the object cannot be read, or written: to this command it is not there */
 };
 
@@ -87,6 +88,7 @@ fw_handler fw_get_data, fw_put_data;
 fw_handler fw_verify, fw_log_out, fw_change_reference_data, fw_reset_by_so_pin, fw_reset_by_so;
 fw_handler fw_generate, fw_general_authenticate, fw_delete_key, fw_delete_container;
 fw_handler fw_initialize, fw_factory_reset;
+fw_handler fw_factory_keys, fw_factory_close;
 
 /* What several handlers need. */
 uint16_t fw_token_information(struct fw *fw, const struct fw_command *command, struct builder *answer);

@@ -2,22 +2,30 @@
 #include "common/tlv.h"
 #include "firmware-emu/core/algorithm.h"
 #include "firmware-emu/core/directory.h"
+#include "firmware-emu/core/factory.h"
 #include "firmware-emu/core/pin.h"
 
 #define PIN_EXISTS       0x01
 #define PIN_CHANGE_FIRST 0x02
 
-static const uint8_t protocol_version[] = {1, 0};
-static const uint8_t firmware_version[] = {0, 1, 0};
+static const uint8_t protocol_version[] = {1, 1};
+static const uint8_t firmware_version[] = {0, 2, 0};
 
-/* 85, 86: tries left, maximum, flags; all 0 while the PIN does not exist. */
+static bool pin_exists(struct fw *fw, enum fw_pin pin)
+{
+	if (pin == FW_PIN_UNLOCK)
+		return fw_factory_has(fw, FW_GAVE_UNLOCK_KEY);
+	return fw_object_exists(fw, FW_OBJECT_PIN(pin));
+}
+
+/* 85, 86, 87: tries left, maximum, flags; all 0 while the PIN does not exist. */
 static void put_pin(struct fw *fw, struct builder *b, uint32_t tag, enum fw_pin pin)
 {
 	uint8_t state[3] = {fw->tries[pin], fw->tries_max[pin], PIN_EXISTS};
 
 	if (pin == FW_PIN_USER && fw_pin_change_first(fw))
 		state[2] |= PIN_CHANGE_FIRST;
-	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
+	if (!pin_exists(fw, pin))
 		bytes_fill(state, 0, sizeof(state));
 	tlv_put(b, tag, BYTES_OF(state));
 }
@@ -34,11 +42,9 @@ static void put_pair(struct builder *b, uint32_t tag, uint32_t first, uint32_t s
 
 static void put_pins(struct fw *fw, struct builder *b)
 {
-	static const uint8_t no_unlock_key[3];
-
 	put_pin(fw, b, 0x85, FW_PIN_USER);
 	put_pin(fw, b, 0x86, FW_PIN_SO);
-	tlv_put(b, 0x87, BYTES_OF(no_unlock_key));
+	put_pin(fw, b, 0x87, FW_PIN_UNLOCK);
 }
 
 static void put_limits(struct fw *fw, struct builder *b)
@@ -83,6 +89,7 @@ uint16_t fw_token_information(struct fw *fw, const struct fw_command *command, s
 	tlv_put(answer, 0x8A, BYTES_OF(policy));
 	put_limits(fw, answer);
 	tlv_put_u8(answer, 0x90, command->channel->security);
+	tlv_put_u8(answer, 0x91, fw->gave);
 	tlv_end(answer, body);
 	tlv_end(answer, whole);
 	return SW_OK;

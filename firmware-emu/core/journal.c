@@ -30,17 +30,18 @@ static const struct {
 	uint8_t type;
 	uint16_t count;
 } types[] = {
-	{FW_TYPE_STATE,        FW_STATE_OBJECTS},
-	{FW_TYPE_PIN_PAST,     1               },
-	{FW_TYPE_KEY,          FW_KEYS         },
-	{FW_TYPE_KEY_BLOB,     FW_KEYS         },
-	{FW_TYPE_KEY_CERT,     FW_KEYS         },
-	{FW_TYPE_KEY_CERT_DER, FW_KEYS         },
-	{FW_TYPE_CONTAINER,    FW_CONTAINERS   },
-	{FW_TYPE_CERT,         FW_CERTIFICATES },
-	{FW_TYPE_CERT_DER,     FW_CERTIFICATES },
-	{FW_TYPE_DATA,         FW_DATA_OBJECTS },
-	{FW_TYPE_DATA_VALUE,   FW_DATA_OBJECTS },
+	{FW_TYPE_STATE,        FW_STATE_OBJECTS  },
+	{FW_TYPE_PIN_PAST,     1                 },
+	{FW_TYPE_FACTORY,      FW_FACTORY_OBJECTS},
+	{FW_TYPE_KEY,          FW_KEYS           },
+	{FW_TYPE_KEY_BLOB,     FW_KEYS           },
+	{FW_TYPE_KEY_CERT,     FW_KEYS           },
+	{FW_TYPE_KEY_CERT_DER, FW_KEYS           },
+	{FW_TYPE_CONTAINER,    FW_CONTAINERS     },
+	{FW_TYPE_CERT,         FW_CERTIFICATES   },
+	{FW_TYPE_CERT_DER,     FW_CERTIFICATES   },
+	{FW_TYPE_DATA,         FW_DATA_OBJECTS   },
+	{FW_TYPE_DATA_VALUE,   FW_DATA_OBJECTS   },
 };
 
 #define TYPES (sizeof(types) / sizeof(types[0]))
@@ -248,9 +249,17 @@ static void copy_object(struct writer *w, uint16_t object, const struct fw_entry
 	bytes_wipe(piece, sizeof(piece));
 }
 
-static void copy_living(struct writer *w, const struct fw_change *change, size_t count)
+/* What lives on in the other bank: all there is, or, after a reset, what the factory gave. */
+static bool lives_on(uint8_t type, enum kind kind)
+{
+	return kind == KIND_MOVED || type == FW_TYPE_FACTORY;
+}
+
+static void copy_living(struct writer *w, const struct fw_change *change, size_t count, enum kind kind)
 {
 	for (size_t i = 0; i < TYPES; i++) {
+		if (!lives_on(types[i].type, kind))
+			continue;
 		for (uint16_t n = 0; n < types[i].count && !w->failed; n++) {
 			uint16_t object = FW_OBJECT(types[i].type, n);
 			const struct fw_entry *e = entry_of(&w->fw->journal, object);
@@ -508,8 +517,7 @@ static enum fw_journal_result move_bank(struct fw *fw, const struct fw_change *c
 	if (!erase_bank(fw, bank))
 		return FW_JOURNAL_FAILED;
 	struct writer w = writer_at(fw, bank + HEADER_SIZE, sequence);
-	if (kind == KIND_MOVED)
-		copy_living(&w, change, count);
+	copy_living(&w, change, count, kind);
 	for (size_t i = 0; i < count; i++)
 		if (!change[i].remove)
 			write_change(&w, &change[i]);
@@ -552,14 +560,28 @@ static uint32_t transaction_size(const struct fw_change *change, size_t count)
 	return size;
 }
 
-/* What the living objects will take after these changes. */
-static uint32_t live_after(struct fw *fw, const struct fw_change *change, size_t count)
+/* Of the objects that live on. */
+static uint32_t live_before(struct fw *fw, enum kind kind)
 {
-	uint32_t live = fw->journal.live;
+	uint32_t live = 0;
+
+	for (size_t i = 0; i < TYPES; i++) {
+		for (uint16_t n = 0; n < types[i].count && lives_on(types[i].type, kind); n++) {
+			const struct fw_entry *e = entry_of(&fw->journal, FW_OBJECT(types[i].type, n));
+			live += e->at != 0 ? record_size(e->len) : 0;
+		}
+	}
+	return live;
+}
+
+/* What the living objects will take after these changes. */
+static uint32_t live_after(struct fw *fw, const struct fw_change *change, size_t count, enum kind kind)
+{
+	uint32_t live = live_before(fw, kind);
 
 	for (size_t i = 0; i < count; i++) {
 		const struct fw_entry *e = entry_of(&fw->journal, change[i].object);
-		if (e && e->at != 0)
+		if (e && e->at != 0 && lives_on((uint8_t)(change[i].object >> 8), kind))
 			live -= record_size(e->len);
 		if (!change[i].remove)
 			live += record_size((uint32_t)change_len(&change[i]));
@@ -573,7 +595,7 @@ enum fw_journal_result fw_journal_commit(struct fw *fw, const struct fw_change *
 
 	if (j->damaged)
 		return FW_JOURNAL_FAILED;
-	if (live_after(fw, change, count) > fw_journal_total(fw))
+	if (live_after(fw, change, count, KIND_MOVED) > fw_journal_total(fw))
 		return FW_JOURNAL_FULL;
 	if (j->scrub)
 		scrub_other_bank(fw);
@@ -588,7 +610,7 @@ enum fw_journal_result fw_journal_replace(struct fw *fw, const struct fw_change 
 
 	if (fw->journal.damaged)
 		return FW_JOURNAL_FAILED;
-	if (transaction_size(change, count) > fw_journal_total(fw))
+	if (live_after(fw, change, count, KIND_RESET) > fw_journal_total(fw))
 		return FW_JOURNAL_FULL;
 	enum fw_journal_result result = move_bank(fw, change, count, KIND_RESET);
 	if (result == FW_JOURNAL_OK && formatted) {

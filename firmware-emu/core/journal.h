@@ -25,6 +25,7 @@ struct fw;
  */
 enum fw_object_type {
 	FW_TYPE_STATE = 0x00,
+	FW_TYPE_FACTORY = 0x01,  /* outlives fw_journal_replace() */
 	FW_TYPE_PIN_PAST = 0x02, /* of the user PIN (pin.h) */
 	FW_TYPE_KEY = 0x10,      /* head: what the directory says of it (directory.h) */
 	FW_TYPE_KEY_BLOB = 0x11, /* the private half */
@@ -47,7 +48,17 @@ enum fw_object_type {
 
 #define FW_OBJECT_PIN_PAST FW_OBJECT(FW_TYPE_PIN_PAST, 0)
 
-#define FW_OBJECT_SLOTS (FW_STATE_OBJECTS + 1 + 9 * FW_CONTAINERS + 2 * FW_CERTIFICATES + 2 * FW_DATA_OBJECTS)
+/* factory.h */
+#define FW_OBJECT_DEVICE_KEY        FW_OBJECT(FW_TYPE_FACTORY, 0)
+#define FW_OBJECT_ATTESTATION_KEY   FW_OBJECT(FW_TYPE_FACTORY, 1)
+#define FW_OBJECT_DEVICE_CHAIN      FW_OBJECT(FW_TYPE_FACTORY, 2)
+#define FW_OBJECT_ATTESTATION_CHAIN FW_OBJECT(FW_TYPE_FACTORY, 3)
+#define FW_OBJECT_UNLOCK_KEY        FW_OBJECT(FW_TYPE_FACTORY, 4) /* version(1) key(16) */
+#define FW_OBJECT_UNLOCK_COUNTER    FW_OBJECT(FW_TYPE_FACTORY, 5) /* responses accepted (2); absent: none */
+#define FW_FACTORY_OBJECTS          6
+
+#define FW_OBJECT_SLOTS                                                                                                \
+	(FW_STATE_OBJECTS + 1 + FW_FACTORY_OBJECTS + 9 * FW_CONTAINERS + 2 * FW_CERTIFICATES + 2 * FW_DATA_OBJECTS)
 
 struct fw_change {
 	uint16_t object;
@@ -90,7 +101,7 @@ void fw_journal_preview(struct fw *fw, const struct fw_change *change, size_t co
 
 /* All or nothing, durable on return. Each object occurs at most once. */
 enum fw_journal_result fw_journal_commit(struct fw *fw, const struct fw_change *change, size_t count);
-/* The same, and every object that is not in the transaction is gone, from the flash too. */
+/* The same, and every object that is not in the transaction, nor the factory's, is gone, from the flash too. */
 enum fw_journal_result fw_journal_replace(struct fw *fw, const struct fw_change *change, size_t count);
 
 bool fw_object_exists(struct fw *fw, uint16_t object);

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firmware-emu/core/state.h"
 #include "firmware-emu/core/directory.h"
+#include "firmware-emu/core/factory.h"
+
+/* A byte for each PIN. Of firmware 0.1.0, which knew no unlock key, there are two. */
+static bool load_tries(struct fw *fw)
+{
+	size_t len = fw_object_len(fw, FW_OBJECT_TRIES);
+
+	if (len != FW_PINS && len != FW_PIN_UNLOCK)
+		return false;
+	return fw_object_read(fw, FW_OBJECT_TRIES, 0, fw->tries, len);
+}
 
 /* Value of FW_OBJECT_TOKEN: policy(5) tries(1) label. */
 static bool load_token(struct fw *fw)
@@ -21,7 +32,7 @@ static bool load_token(struct fw *fw)
 	struct bytes label = cursor_rest(&c);
 	bytes_copy(fw->label, label);
 	fw->label_len = (uint8_t)label.len;
-	return fw_object_read(fw, FW_OBJECT_TRIES, 0, fw->tries, FW_PINS);
+	return load_tries(fw);
 }
 
 static void forget(struct fw *fw)
@@ -30,6 +41,16 @@ static void forget(struct fw *fw)
 	fw->label_len = 0;
 	for (size_t i = 0; i < FW_PINS; i++)
 		fw->tries[i] = fw->tries_max[i] = 0;
+}
+
+/* What holds until INITIALIZE says otherwise. */
+static bool load_factory(struct fw *fw)
+{
+	if (!fw_factory_load(fw))
+		return false;
+	if (fw_factory_has(fw, FW_GAVE_UNLOCK_KEY))
+		fw->tries[FW_PIN_UNLOCK] = fw->tries_max[FW_PIN_UNLOCK] = FW_UNLOCK_TRIES;
+	return true;
 }
 
 static bool load(struct fw *fw)
@@ -44,6 +65,8 @@ static bool load(struct fw *fw)
 		return false;
 	struct cursor c = cursor_of(BYTES_OF(generation));
 	fw->generation = cursor_u32(&c);
+	if (!load_factory(fw))
+		return false;
 	if (!fw_object_exists(fw, FW_OBJECT_PIN(FW_PIN_SO))) {
 		fw->life = FW_BLANK;
 		return true;

@@ -8,6 +8,7 @@
 
 #include "common/apdu.h"
 #include "common/bytes.h"
+#include "common/scp.h"
 #include "firmware-emu/core/config.h"
 #include "firmware-emu/core/fw.h"
 #include "firmware-emu/core/hal.h"
@@ -29,22 +30,25 @@ enum fw_life {
 enum fw_pin {
 	FW_PIN_USER,
 	FW_PIN_SO,
+	FW_PIN_UNLOCK, /* no PIN, but the unlock key: it has tries as they have */
 	FW_PINS,
 };
 
-#define FW_PIN_MIN     6
-#define FW_PIN_MAX     32
-#define FW_HISTORY_MAX 8 /* deepest PIN history */
-#define FW_TRIES_MAX   15
-#define FW_SO_TRIES    10
-#define FW_LABEL_MAX   32 /* the token's own */
-#define FW_NAME_MAX    64 /* labels and names of objects */
-#define FW_ID_MAX      32 /* CKA_ID, object identifiers */
-#define FW_KEYS        (2 * FW_CONTAINERS)
-#define FW_HEAD_MAX    704 /* longest head: a key's (directory.h) */
+#define FW_PIN_MIN      6
+#define FW_PIN_MAX      32
+#define FW_HISTORY_MAX  8 /* deepest PIN history */
+#define FW_TRIES_MAX    15
+#define FW_SO_TRIES     10
+#define FW_UNLOCK_TRIES 10
+#define FW_LABEL_MAX    32 /* the token's own */
+#define FW_NAME_MAX     64 /* labels and names of objects */
+#define FW_ID_MAX       32 /* CKA_ID, object identifiers */
+#define FW_KEYS         (2 * FW_CONTAINERS)
+#define FW_HEAD_MAX     704 /* longest head: a key's (directory.h) */
 
 /* Flags of the policy (tag 8A). */
-#define FW_POLICY_CHANGE 0x02 /* a user PIN that the SO set must be changed before use */
+#define FW_POLICY_CHANNEL 0x01 /* PINs inside a secure channel only */
+#define FW_POLICY_CHANGE  0x02 /* a user PIN that the SO set must be changed before use */
 
 struct fw_policy {
 	uint8_t min, max, classes, history, flags;
@@ -66,12 +70,15 @@ struct fw_chain {
 
 struct fw {
 	struct hal *hal;
+	struct scp_crypto crypto; /* of this hal: messaging.h */
 	struct fw_journal journal;
 
 	/* Cached from the journal. */
 	enum fw_life life;
 	uint32_t generation;
 	uint8_t tries[FW_PINS], tries_max[FW_PINS];
+	uint8_t gave; /* by the factory: factory.h */
+	uint16_t unlock_counter;
 	struct fw_policy policy;
 	uint8_t label[FW_LABEL_MAX];
 	uint8_t label_len;

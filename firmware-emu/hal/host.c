@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "common/scp_host.h"
 #include "firmware-emu/hal/state.h"
 
 #define MS 1000000ull
@@ -272,6 +273,16 @@ bool hal_sha256(struct hal *hal, struct bytes in, uint8_t digest[32])
 {
 	(void)hal;
 	return EVP_Digest(in.data, in.len, digest, NULL, EVP_sha256(), NULL) == 1;
+}
+
+bool hal_aes_cbc_encrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n)
+{
+	return scp_openssl.aes_cbc_encrypt(NULL, key, iv, data, n) && hal_still_powered(hal);
+}
+
+bool hal_aes_cbc_decrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n)
+{
+	return scp_openssl.aes_cbc_decrypt(NULL, key, iv, data, n) && hal_still_powered(hal);
 }
 
 bool hal_pin_hash(struct hal *hal, struct bytes pin, struct bytes salt, uint32_t iterations, uint8_t hash[32])

@@ -103,6 +103,39 @@ static void digests_are_the_known_ones(void **state)
 	assert_false(hal_pin_hash(hal, BYTES_NONE, BYTES_NONE, 0, got));
 }
 
+/* NIST SP 800-38A F.2.1, F.2.2: CBC-AES128; and the iv goes on, so that a message may come in pieces. */
+static void aes_cbc_is_the_known_one(void **state)
+{
+	static const uint8_t key[16] = {
+		0x2B, 0x7E, 0x15, 0x16, 0x28, 0xAE, 0xD2, 0xA6, 0xAB, 0xF7, 0x15, 0x88, 0x09, 0xCF, 0x4F, 0x3C};
+	static const uint8_t plain[32] = {0x6B, 0xC1, 0xBE, 0xE2, 0x2E, 0x40, 0x9F, 0x96, 0xE9, 0x3D, 0x7E, 0x11, 0x73,
+		0x93, 0x17, 0x2A, 0xAE, 0x2D, 0x8A, 0x57, 0x1E, 0x03, 0xAC, 0x9C, 0x9E, 0xB7, 0x6F, 0xAC, 0x45, 0xAF,
+		0x8E, 0x51};
+	static const uint8_t cipher[32] = {0x76, 0x49, 0xAB, 0xAC, 0x81, 0x19, 0xB2, 0x46, 0xCE, 0xE9, 0x8E, 0x9B, 0x12,
+		0xE9, 0x19, 0x7D, 0x50, 0x86, 0xCB, 0x9B, 0x50, 0x72, 0x19, 0xEE, 0x95, 0xDB, 0x11, 0x3A, 0x91, 0x76,
+		0x78, 0xB2};
+	uint8_t iv[16], data[32];
+
+	(void)state;
+	for (size_t piece = 16; piece <= 32; piece += 16) {
+		for (uint8_t i = 0; i < 16; i++)
+			iv[i] = i;
+		memcpy(data, plain, 32);
+		for (size_t at = 0; at < 32; at += piece)
+			assert_true(hal_aes_cbc_encrypt(hal, BYTES_OF(key), iv, data + at, piece));
+		assert_memory_equal(data, cipher, 32);
+		assert_memory_equal(iv, cipher + 16, 16);
+		for (uint8_t i = 0; i < 16; i++)
+			iv[i] = i;
+		for (size_t at = 0; at < 32; at += piece)
+			assert_true(hal_aes_cbc_decrypt(hal, BYTES_OF(key), iv, data + at, piece));
+		assert_memory_equal(data, plain, 32);
+		assert_memory_equal(iv, cipher + 16, 16);
+	}
+	assert_false(hal_aes_cbc_encrypt(hal, BYTES(key, 15), iv, data, 32));
+	assert_false(hal_aes_cbc_decrypt(hal, BYTES_OF(key), iv, data, 17));
+}
+
 static void chance_is_not_the_same_twice(void **state)
 {
 	uint8_t a[32], b[32];
@@ -490,6 +523,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digests_are_the_known_ones),
+		cmocka_unit_test(aes_cbc_is_the_known_one),
 		cmocka_unit_test(chance_is_not_the_same_twice),
 		cmocka_unit_test(rsa_is_raw_and_inverts_the_public_operation),
 		cmocka_unit_test(ecdsa_gives_r_and_s_of_fixed_length),

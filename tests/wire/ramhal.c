@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/scp_host.h"
 #include "common/tlv.h"
 
 static void give_up(const char *what, uint32_t at)
@@ -195,6 +196,18 @@ bool hal_sha256(struct hal *hal, struct bytes in, uint8_t digest[32])
 {
 	(void)hal;
 	return SHA256(in.data ? in.data : (const uint8_t *)"", in.len, digest) != NULL;
+}
+
+bool hal_aes_cbc_encrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n)
+{
+	(void)hal;
+	return scp_openssl.aes_cbc_encrypt(NULL, key, iv, data, n);
+}
+
+bool hal_aes_cbc_decrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n)
+{
+	(void)hal;
+	return scp_openssl.aes_cbc_decrypt(NULL, key, iv, data, n);
 }
 
 /* Few iterations: the tests try PINs by the thousand. */

@@ -25,7 +25,7 @@ static uint8_t security(struct ramtoken *t, uint8_t channel)
 	while (tlv_next(&c, &tag, &value))
 		inner = value;
 	c = cursor_of(inner);
-	while (tlv_next(&c, &tag, &value))
+	while (tlv_next(&c, &tag, &value) && tag != 0x90)
 		;
 	assert_int_equal(tag, 0x90);
 	return value.data[0];
