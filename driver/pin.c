@@ -310,7 +310,7 @@ enum ukey_status ukey_initialize(struct ukey_token *t, const struct ukey_initial
 	if (info.life_cycle != UKEY_BLANK && !how->present_so_pin)
 		status = UKEY_PIN_INPUT;
 	else
-		status = t->card->initialize(&t->port, how, &generation);
+		status = t->card->initialize(&t->port, how, info.device_key, &generation);
 	if (how->present_so_pin && status != UKEY_OK)
 		compared(t, UKEY_SO, status);
 	if (status == UKEY_OK)

@@ -41,6 +41,12 @@ struct card_body {
 	int number; /* category or flags; -1: none */
 };
 
+/* Certificates of the factory. */
+enum card_chain {
+	CARD_DEVICE_CHAIN = 0x0003,
+	CARD_ATTESTATION_CHAIN = 0x0004,
+};
+
 enum card_operation {
 	CARD_SIGN,
 	CARD_DECRYPT,
@@ -62,7 +68,9 @@ struct card_ops {
 	enum ukey_status (*change_pin)(struct card_port *p, enum ukey_role role, struct bytes old, struct bytes new);
 	enum ukey_status (*unlock_pin)(struct card_port *p, struct bytes so_pin, struct bytes new);
 	enum ukey_status (*set_pin)(struct card_port *p, struct bytes new);
-	enum ukey_status (*initialize)(struct card_port *p, const struct ukey_initialize *how, uint32_t *generation);
+	/* `device_key`: the token has one, so its PINs are for the inside of a channel unless how->pin_in_clear. */
+	enum ukey_status (*initialize)(
+		struct card_port *p, const struct ukey_initialize *how, bool device_key, uint32_t *generation);
 	enum ukey_status (*factory_reset)(struct card_port *p);
 	/* *out is malloc'd, as it came. */
 	enum ukey_status (*read_directory)(struct card_port *p, uint8_t **out, size_t *len);
@@ -81,6 +89,25 @@ struct card_ops {
 		ukey_key_ref ref, struct bytes input, uint8_t *result, size_t len);
 	/* At least one byte of *len wanted; *len: how many came. */
 	enum ukey_status (*random)(struct card_port *p, uint8_t *out, size_t *len);
+
+	/* Unlock by phone. UKEY_UNLOCK_NONE. Whether the serial number in it is the token's is for the caller. */
+	enum ukey_status (*unlock_challenge)(struct card_port *p, uint8_t challenge[UKEY_CHALLENGE_SIZE]);
+	enum ukey_status (*unlock_respond)(struct card_port *p, const uint8_t response[UKEY_RESPONSE_SIZE],
+		struct bytes new, uint8_t proof[UKEY_PROOF_SIZE], uint32_t *generation);
+	/* UKEY_NOT_FOUND: nothing was ever unlocked. */
+	enum ukey_status (*unlock_proof)(struct card_port *p, uint8_t proof[UKEY_PROOF_SIZE]);
+	/* *out is malloc'd, as it came. */
+	enum ukey_status (*attest)(
+		struct card_port *p, ukey_key_ref ref, struct bytes nonce, uint8_t **out, size_t *len);
+	/* UKEY_NOT_FOUND: the factory gave none. *out is malloc'd, as it came. */
+	enum ukey_status (*read_chain)(struct card_port *p, enum card_chain which, uint8_t **out, size_t *len);
+
+	/* A logical channel of our own, and its end. UKEY_CHANNEL_FULL. Sent on the basic channel, in clear. */
+	enum ukey_status (*open_channel)(struct card_port *p, uint8_t *number);
+	enum ukey_status (*close_channel)(struct card_port *p, uint8_t number);
+	/* SCP11b on that channel: data of the command, data of the answer. */
+	enum ukey_status (*authenticate)(
+		struct card_port *p, uint8_t channel, struct bytes data, struct builder *answer);
 };
 
 extern const struct card_ops card_ukey;
@@ -108,6 +135,13 @@ enum card_command {
 	CARD_CMD_DECRYPT,
 	CARD_CMD_DERIVE,
 	CARD_CMD_RANDOM,
+	CARD_CMD_UNLOCK_CHALLENGE,
+	CARD_CMD_UNLOCK_RESPOND,
+	CARD_CMD_UNLOCK_PROOF,
+	CARD_CMD_ATTEST,
+	CARD_CMD_OPEN_CHANNEL,
+	CARD_CMD_CLOSE_CHANNEL,
+	CARD_CMD_AUTHENTICATE,
 	CARD_COMMANDS,
 };
 

@@ -39,7 +39,9 @@ static bool pin_info(struct bytes b, struct ukey_pin_info *out)
 
 	out->tries_left = cursor_u8(&c);
 	out->tries_max = cursor_u8(&c);
-	out->exists = cursor_u8(&c) & 0x01;
+	const uint8_t flags = cursor_u8(&c);
+	out->exists = flags & 0x01;
+	out->must_change = flags & 0x02;
 	return cursor_done(&c) && out->tries_left <= out->tries_max;
 }
 
@@ -50,8 +52,21 @@ static bool pin_policy(struct bytes b, struct ukey_token_info *out)
 	out->pin_min = cursor_u8(&c);
 	out->pin_max = cursor_u8(&c);
 	out->pin_classes = cursor_u8(&c);
-	cursor_take(&c, 2);
+	out->pin_history = cursor_u8(&c);
+	const uint8_t flags = cursor_u8(&c);
+	out->pin_in_channel = flags & 0x01;
+	out->pin_change_first = flags & 0x02;
 	return cursor_done(&c) && out->pin_min >= 1 && out->pin_min <= out->pin_max && out->pin_max <= 32;
+}
+
+/* Tag 91, which tokens before version 1.1 do not have: then the factory gave nothing. */
+static void factory(struct bytes b, struct ukey_token_info *out)
+{
+	const uint8_t gave = b.len ? b.data[0] : 0;
+
+	out->device_key = gave & 0x01;
+	out->attestation_key = gave & 0x02;
+	out->genuine = out->device_key ? UKEY_GENUINE_UNKNOWN : UKEY_GENUINE_NONE;
 }
 
 static bool life_cycle(uint8_t v, enum ukey_life_cycle *out)
@@ -133,7 +148,9 @@ bool card_info_parse(struct bytes answer, struct card_info *out)
 	t->algorithms = cursor_u16(&a);
 	out->user_verified = security.data[0] & 0x01;
 	out->so_verified = security.data[0] & 0x02;
+	factory(gave, t);
 	return t->protocol_major == PROTOCOL_MAJOR && text_copy(label, t->label, sizeof t->label) &&
 	       life_cycle(state.data[0], &t->life_cycle) && pin_info(user, &t->user_pin) && pin_info(so, &t->so_pin) &&
-	       pin_policy(policy, t) && t->free_bytes <= t->total_bytes && limits(lengths, counts, largest, out);
+	       pin_info(unlock, &t->unlock_key) && pin_policy(policy, t) && t->free_bytes <= t->total_bytes &&
+	       limits(lengths, counts, largest, out);
 }

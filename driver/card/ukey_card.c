@@ -21,6 +21,10 @@ enum instruction {
 	INS_INITIALIZE = 0xE0,
 	INS_DELETE = 0xE4,
 	INS_FACTORY_RESET = 0xEE,
+	INS_UNLOCK_CHALLENGE = 0x84, /* and the proof; class 80 */
+	INS_ATTEST = 0xCC,
+	INS_MANAGE_CHANNEL = 0x70,
+	INS_INTERNAL_AUTHENTICATE = 0x88,
 };
 
 #define CLA_ISO 0x00
@@ -30,11 +34,16 @@ enum instruction {
 #define OBJECT_DIRECTORY   0x0002
 #define REFERENCE_USER     0x81
 #define REFERENCE_SO       0x82
+#define REFERENCE_UNLOCK   0x83
+#define DEVICE_KEY_VERSION 0x01 /* P1 and P2 of INTERNAL AUTHENTICATE */
+#define DEVICE_KEY_ID      0x13
 /* The user's PIN at most, twice, with tags; policy, label and tries beside them. */
 #define PIN_DATA_MAX     256
 #define SMALL_ANSWER_MAX 512
 #define RSA_MAX          512
-/* SELECT's answer fits a short APDU (2.1: at most 235 bytes). */
+#define CHAIN_MAX        8192 /* 6.1 */
+#define STATEMENT_MAX    4096
+/* SELECT's answer fits a short APDU (2.1: at most 238 bytes). */
 #define INFORMATION_MAX 256
 
 static const uint8_t aid[] = {0xF0, 0x4F, 0x70, 0x65, 0x6E, 0x55, 0x4B, 0x65, 0x79, 0x01};
@@ -185,15 +194,21 @@ static enum ukey_status set_pin(struct card_port *p, struct bytes new)
 
 /* ---- 4.10, 4.11 life cycle --------------------------------------------------------------------------------------- */
 
-static void put_policy(struct builder *b, const struct ukey_initialize *how)
+/* Left out when nothing is asked: the token's default is then the same. */
+static void put_policy(struct builder *b, const struct ukey_initialize *how, bool device_key)
 {
-	const uint8_t policy[5] = {how->pin_min ? how->pin_min : 6, how->pin_max ? how->pin_max : 32, how->pin_classes};
+	const uint8_t in_channel = device_key && !how->pin_in_clear ? 0x01 : 0x00;
+	const uint8_t change_first = how->pin_change_first ? 0x02 : 0x00;
+	const uint8_t policy[5] = {how->pin_min ? how->pin_min : 6, how->pin_max ? how->pin_max : 32, how->pin_classes,
+		how->pin_history, in_channel | change_first};
 
-	if (how->pin_min || how->pin_max || how->pin_classes)
+	if (how->pin_min || how->pin_max || how->pin_classes || how->pin_history || change_first ||
+		(device_key && how->pin_in_clear))
 		tlv_put(b, 0x8A, BYTES_OF(policy));
 }
 
-static enum ukey_status initialize(struct card_port *p, const struct ukey_initialize *how, uint32_t *generation)
+static enum ukey_status initialize(
+	struct card_port *p, const struct ukey_initialize *how, bool device_key, uint32_t *generation)
 {
 	uint8_t *memory = secmem_alloc(PIN_DATA_MAX);
 	struct builder b = builder_of(memory, PIN_DATA_MAX);
@@ -207,7 +222,7 @@ static enum ukey_status initialize(struct card_port *p, const struct ukey_initia
 		tlv_put(&b, 0x82, BYTES(how->present_so_pin, how->present_so_len));
 	if (how->user_pin)
 		tlv_put(&b, 0x83, BYTES(how->user_pin, how->user_len));
-	put_policy(&b, how);
+	put_policy(&b, how, device_key);
 	if (how->user_tries)
 		tlv_put_u8(&b, 0x8B, how->user_tries);
 	a.data = builder_bytes(&b);
@@ -225,17 +240,18 @@ static enum ukey_status factory_reset(struct card_port *p)
 
 /* ---- 4.5 GET DATA, PUT DATA -------------------------------------------------------------------------------------- */
 
-/* Into memory of the right size; *out is the caller's to free, and is not NULL for an empty object. */
-static enum ukey_status read_object(struct card_port *p, uint16_t object, size_t most, uint8_t **out, size_t *len)
+/* The answer, `most` bytes or fewer, in memory that is the caller's to free, and not NULL when the answer is empty. */
+static enum ukey_status transact_alloc(
+	struct card_port *p, enum card_command command, struct apdu a, size_t most, uint8_t **out, size_t *len)
 {
 	const size_t room = most < p->max_answer ? most : p->max_answer;
-	uint8_t list[4], *memory = malloc(room + 2);
+	uint8_t *memory = malloc(room + 2);
 	struct builder answer = builder_of(memory, room + 2);
-	const struct apdu a = get_data(object, list, (uint32_t)room);
 
 	if (!memory)
 		return UKEY_MEMORY;
-	enum ukey_status status = transact(p, CARD_CMD_READ, &a, &answer);
+	a.le = (uint32_t)room;
+	enum ukey_status status = transact(p, command, &a, &answer);
 	if (status == UKEY_OK && answer.len > room)
 		status = UKEY_TOKEN_PROTOCOL;
 	if (status != UKEY_OK) {
@@ -246,6 +262,13 @@ static enum ukey_status read_object(struct card_port *p, uint16_t object, size_t
 	*out = memory;
 	*len = answer.len;
 	return UKEY_OK;
+}
+
+static enum ukey_status read_object(struct card_port *p, uint16_t object, size_t most, uint8_t **out, size_t *len)
+{
+	uint8_t list[4];
+
+	return transact_alloc(p, CARD_CMD_READ, get_data(object, list, 0), most, out, len);
 }
 
 static uint16_t object_of(enum card_object kind, uint8_t number)
@@ -514,6 +537,142 @@ static enum ukey_status get_challenge(struct card_port *p, uint8_t *out, size_t 
 	return status;
 }
 
+/* ---- 5 unlock by phone ------------------------------------------------------------------------------------------- */
+
+static enum ukey_status unlock_challenge(struct card_port *p, uint8_t challenge[UKEY_CHALLENGE_SIZE])
+{
+	uint8_t buffer[SMALL_ANSWER_MAX];
+	struct builder answer = builder_of(buffer, sizeof buffer), out = builder_of(challenge, UKEY_CHALLENGE_SIZE);
+	const struct apdu a = {
+		.cla = CLA_OWN, .ins = INS_UNLOCK_CHALLENGE, .p2 = REFERENCE_UNLOCK, .le = APDU_LE_SHORT_MAX};
+	struct bytes serial, version, counter, random;
+	const struct tlv_field fields[] = {
+		{0x80, TLV_REQUIRED, 8, 8, &serial },
+		{0x81, TLV_REQUIRED, 1, 1, &version},
+		{0x82, TLV_REQUIRED, 2, 2, &counter},
+		{0x83, TLV_REQUIRED, 8, 8, &random },
+	};
+	enum ukey_status status = transact(p, CARD_CMD_UNLOCK_CHALLENGE, &a, &answer);
+
+	if (status != UKEY_OK)
+		return status;
+	if (!tlv_parse(builder_bytes(&answer), fields, sizeof fields / sizeof fields[0]))
+		return UKEY_TOKEN_PROTOCOL;
+	builder_put(&out, version);
+	builder_put(&out, serial);
+	builder_put(&out, counter);
+	builder_put(&out, random);
+	return UKEY_OK;
+}
+
+static enum ukey_status unlock_respond(struct card_port *p, const uint8_t response[UKEY_RESPONSE_SIZE],
+	struct bytes new, uint8_t proof[UKEY_PROOF_SIZE], uint32_t *generation)
+{
+	uint8_t buffer[SMALL_ANSWER_MAX], *memory = secmem_alloc(PIN_DATA_MAX);
+	struct builder answer = builder_of(buffer, sizeof buffer), b = builder_of(memory, PIN_DATA_MAX);
+	struct apdu a = {.cla = CLA_ISO,
+		.ins = INS_RESET_RETRY_COUNTER,
+		.p1 = 0x01,
+		.p2 = REFERENCE_USER,
+		.le = APDU_LE_SHORT_MAX};
+
+	if (!memory)
+		return UKEY_MEMORY;
+	tlv_put(&b, 0x82, BYTES(response, UKEY_RESPONSE_SIZE));
+	tlv_put(&b, 0x81, new);
+	a.data = builder_bytes(&b);
+	enum ukey_status status = b.failed ? UKEY_PIN_LENGTH : transact(p, CARD_CMD_UNLOCK_RESPOND, &a, &answer);
+	secmem_free(memory);
+	if (status != UKEY_OK)
+		return status;
+	struct cursor c = cursor_of(builder_bytes(&answer));
+	struct bytes value = tlv_take(&c, 0x89);
+	if (!take_generation(&c, generation) || !cursor_done(&c) || value.len != UKEY_PROOF_SIZE)
+		return UKEY_TOKEN_PROTOCOL;
+	bytes_copy(proof, value);
+	return UKEY_OK;
+}
+
+static enum ukey_status unlock_proof(struct card_port *p, uint8_t proof[UKEY_PROOF_SIZE])
+{
+	uint8_t buffer[SMALL_ANSWER_MAX];
+	struct builder answer = builder_of(buffer, sizeof buffer);
+	const struct apdu a = {.cla = CLA_OWN,
+		.ins = INS_UNLOCK_CHALLENGE,
+		.p1 = 0x01,
+		.p2 = REFERENCE_UNLOCK,
+		.le = APDU_LE_SHORT_MAX};
+	struct bytes serial, version, counter, value;
+	const struct tlv_field fields[] = {
+		{0x80, TLV_REQUIRED, 8,               8,               &serial },
+		{0x81, TLV_REQUIRED, 1,               1,               &version},
+		{0x82, TLV_REQUIRED, 2,               2,               &counter},
+		{0x89, TLV_REQUIRED, UKEY_PROOF_SIZE, UKEY_PROOF_SIZE, &value  },
+	};
+	enum ukey_status status = transact(p, CARD_CMD_UNLOCK_PROOF, &a, &answer);
+
+	if (status != UKEY_OK)
+		return status;
+	if (!tlv_parse(builder_bytes(&answer), fields, sizeof fields / sizeof fields[0]))
+		return UKEY_TOKEN_PROTOCOL;
+	bytes_copy(proof, value);
+	return UKEY_OK;
+}
+
+/* ---- 6, 8 what the factory gave ---------------------------------------------------------------------------------- */
+
+static enum ukey_status attest(struct card_port *p, ukey_key_ref ref, struct bytes nonce, uint8_t **out, size_t *len)
+{
+	uint8_t data[64];
+	struct builder b = builder_of(data, sizeof data);
+	struct apdu a = {.cla = CLA_OWN, .ins = INS_ATTEST, .p2 = ref};
+
+	tlv_put(&b, 0x80, nonce);
+	if (b.failed)
+		return UKEY_ARGUMENT;
+	a.data = builder_bytes(&b);
+	return transact_alloc(p, CARD_CMD_ATTEST, a, STATEMENT_MAX, out, len);
+}
+
+static enum ukey_status read_chain(struct card_port *p, enum card_chain which, uint8_t **out, size_t *len)
+{
+	return read_object(p, (uint16_t)which, CHAIN_MAX, out, len);
+}
+
+static enum ukey_status open_channel(struct card_port *p, uint8_t *number)
+{
+	uint8_t buffer[SMALL_ANSWER_MAX];
+	struct builder answer = builder_of(buffer, sizeof buffer);
+	const struct apdu a = {.cla = CLA_ISO, .ins = INS_MANAGE_CHANNEL, .le = 1};
+	enum ukey_status status = transact(p, CARD_CMD_OPEN_CHANNEL, &a, &answer);
+
+	if (status != UKEY_OK)
+		return status;
+	struct cursor c = cursor_of(builder_bytes(&answer));
+	*number = cursor_u8(&c);
+	return cursor_done(&c) && *number > 0 && *number < APDU_CHANNELS ? UKEY_OK : UKEY_TOKEN_PROTOCOL;
+}
+
+static enum ukey_status close_channel(struct card_port *p, uint8_t number)
+{
+	const struct apdu a = {.cla = CLA_ISO, .ins = INS_MANAGE_CHANNEL, .p1 = 0x80, .p2 = number};
+	return transact(p, CARD_CMD_CLOSE_CHANNEL, &a, NULL);
+}
+
+/* In extended form where the reader can: what follows on this channel goes so, and here a reader's no is mended. */
+static enum ukey_status authenticate(struct card_port *p, uint8_t channel, struct bytes data, struct builder *answer)
+{
+	const struct apdu_class class = {.proprietary = true, .channel = channel};
+	const struct apdu a = {.cla = apdu_class_encode(&class),
+		.ins = INS_INTERNAL_AUTHENTICATE,
+		.p1 = DEVICE_KEY_VERSION,
+		.p2 = DEVICE_KEY_ID,
+		.data = data,
+		.le = APDU_LE_SHORT_MAX,
+		.extended = true};
+	return transact(p, CARD_CMD_AUTHENTICATE, &a, answer);
+}
+
 const struct card_ops card_ukey = {
 	.name = "OpenUKey",
 	.select = select_application,
@@ -534,4 +693,12 @@ const struct card_ops card_ukey = {
 	.delete_key = delete_key,
 	.operate = operate,
 	.random = get_challenge,
+	.unlock_challenge = unlock_challenge,
+	.unlock_respond = unlock_respond,
+	.unlock_proof = unlock_proof,
+	.attest = attest,
+	.read_chain = read_chain,
+	.open_channel = open_channel,
+	.close_channel = close_channel,
+	.authenticate = authenticate,
 };
