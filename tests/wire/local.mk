@@ -11,6 +11,7 @@ WIRE_TESTS += \
 	tests/wire/test_chaining \
 	tests/wire/test_channels \
 	tests/wire/test_directory \
+	tests/wire/test_factory \
 	tests/wire/test_full \
 	tests/wire/test_golden \
 	tests/wire/test_pin \
@@ -23,6 +24,8 @@ tests_wire_test_channels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_channels_LDADD = $(wire_ldadd)
 tests_wire_test_directory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_directory_LDADD = $(wire_ldadd)
+tests_wire_test_factory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_factory_LDADD = $(wire_ldadd)
 tests_wire_test_full_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_full_LDADD = $(wire_ldadd)
 tests_wire_test_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += libramtoken.la
 libramtoken_la_SOURCES = \
 	tests/wire/ramhal.c tests/wire/ramhal.h \
+	tests/wire/personal.c tests/wire/personal.h \
 	tests/wire/ramtoken.c tests/wire/ramtoken.h
 libramtoken_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 ramtoken_ldadd = libramtoken.la libfwcore.la libcommon.la $(CRYPTO_LIBS)
