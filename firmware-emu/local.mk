@@ -7,8 +7,11 @@ libfwcore_la_SOURCES = \
 	firmware-emu/core/algorithm.c firmware-emu/core/algorithm.h \
 	firmware-emu/core/cmd_admin.c firmware-emu/core/cmd_data.c \
 	firmware-emu/core/cmd_factory.c \
+	firmware-emu/core/cmd_attest.c \
 	firmware-emu/core/cmd_key.c firmware-emu/core/cmd_pin.c \
+	firmware-emu/core/cmd_unlock.c \
 	firmware-emu/core/config.h \
+	firmware-emu/core/der.c firmware-emu/core/der.h \
 	firmware-emu/core/directory.c firmware-emu/core/directory.h \
 	firmware-emu/core/dispatch.c firmware-emu/core/dispatch.h \
 	firmware-emu/core/factory.h \

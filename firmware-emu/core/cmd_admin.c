@@ -121,6 +121,15 @@ static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)
 	       (!s->user_pin.data || fw_pin_meets(&s->policy, s->user_pin));
 }
 
+/* What a channel was allowed or asked before, it is not any more; an answer of the desk to the holder before, neither.
+ */
+static void end_states(struct fw *fw)
+{
+	fw_state_revoke(fw, 0xFF, FW_CHANNELS);
+	for (size_t i = 0; i < FW_CHANNELS; i++)
+		bytes_wipe(&fw->channel[i].unlock, sizeof(fw->channel[i].unlock));
+}
+
 static uint16_t set_up(struct fw *fw, const struct setup *s)
 {
 	struct fw_transaction t = {.count = 0};
@@ -139,7 +148,7 @@ static uint16_t set_up(struct fw *fw, const struct setup *s)
 		goto out;
 	sw = fw_commit_replace(fw, &t);
 	if (sw == SW_OK)
-		fw_state_revoke(fw, 0xFF, FW_CHANNELS);
+		end_states(fw);
 out:
 	bytes_wipe(&so, sizeof(so));
 	bytes_wipe(&user, sizeof(user));
@@ -166,6 +175,6 @@ uint16_t fw_factory_reset(struct fw *fw, const struct fw_command *command, struc
 	uint16_t sw = fw_commit_replace(fw, &t);
 
 	if (sw == SW_OK)
-		fw_state_revoke(fw, 0xFF, FW_CHANNELS);
+		end_states(fw);
 	return fw_answer_generation(fw, command, answer, sw);
 }

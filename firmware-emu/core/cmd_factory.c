@@ -131,6 +131,7 @@ uint16_t fw_factory_keys(struct fw *fw, const struct fw_command *command, struct
 uint16_t fw_factory_close(struct fw *fw, const struct fw_command *command, struct builder *answer)
 {
 	struct fw_transaction t = {.count = 0};
+	static const uint8_t counter[2];
 	struct bytes device, attestation, key, version;
 	const struct tlv_field fields[] = {
 		{0xA0, TLV_REQUIRED, 1,                  FW_FACTORY_CHAIN_MAX, &device     },
@@ -146,7 +147,10 @@ uint16_t fw_factory_close(struct fw *fw, const struct fw_command *command, struc
 		return SW_CONDITIONS;
 	fw_transaction_put(&t, FW_OBJECT_DEVICE_CHAIN, device, BYTES_NONE);
 	fw_transaction_put(&t, FW_OBJECT_ATTESTATION_CHAIN, attestation, BYTES_NONE);
-	if (key.data)
+	if (key.data) {
 		fw_transaction_put(&t, FW_OBJECT_UNLOCK_KEY, version, key);
+		/* It has its place from now on: an unlock takes no space on a token that is full. */
+		fw_transaction_put(&t, FW_OBJECT_UNLOCK_COUNTER, BYTES_OF(counter), BYTES_NONE);
+	}
 	return fw_answer_generation(fw, command, answer, fw_commit(fw, &t));
 }

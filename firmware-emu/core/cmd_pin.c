@@ -3,9 +3,6 @@
 #include "common/tlv.h"
 #include "firmware-emu/core/pin.h"
 
-/* A new PIN of any length passes the syntax: a wrong old PIN is told first, whatever the new one is. */
-#define NEW_PIN_ANY FW_COMMAND_DATA_MAX
-
 /* One role at a time. */
 static void log_in(struct fw_channel *channel, enum fw_pin pin)
 {
@@ -94,25 +91,13 @@ static uint16_t set_pin(struct fw *fw, const struct fw_command *command, enum fw
 	return sw;
 }
 
-/* What the holder may choose: the policy, and nothing that was before. */
-static uint16_t judge_change(struct fw *fw, enum fw_pin pin, struct bytes old, struct bytes new)
-{
-	bool repeats = false;
-
-	if (!fw_pin_meets(&fw->policy, new) || bytes_equal_secret(old, new))
-		return SW_WRONG_DATA;
-	if (pin == FW_PIN_USER && !fw_pin_repeats(fw, new, &repeats))
-		return SW_INTERNAL;
-	return repeats ? SW_WRONG_DATA : SW_OK;
-}
-
 uint16_t fw_change_reference_data(struct fw *fw, const struct fw_command *command, struct builder *answer)
 {
 	enum fw_pin pin = fw_pin_of(command->p2);
 	struct bytes old, new;
 	const struct tlv_field fields[] = {
-		{0x80, TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,  &old},
-		{0x81, TLV_REQUIRED, 0,          NEW_PIN_ANY, &new},
+		{0x80, TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,     &old},
+		{0x81, TLV_REQUIRED, 0,          FW_PIN_NEW_ANY, &new},
 	};
 
 	if (!tlv_parse(command->data, fields, 2))
@@ -120,7 +105,7 @@ uint16_t fw_change_reference_data(struct fw *fw, const struct fw_command *comman
 	uint16_t sw = fw_pin_try(fw, command, pin, old);
 	if (sw != SW_OK)
 		return sw;
-	sw = judge_change(fw, pin, old, new);
+	sw = bytes_equal_secret(old, new) ? SW_WRONG_DATA : fw_pin_judge(fw, pin, new);
 	if (sw != SW_OK)
 		return refuse(fw, pin, sw);
 	sw = set_pin(fw, command, pin, FW_PIN_BY_HOLDER, new, pin);
@@ -133,8 +118,8 @@ uint16_t fw_reset_by_so_pin(struct fw *fw, const struct fw_command *command, str
 {
 	struct bytes so_pin, new;
 	const struct tlv_field fields[] = {
-		{0x80, TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,  &so_pin},
-		{0x81, TLV_REQUIRED, 0,          NEW_PIN_ANY, &new   },
+		{0x80, TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,     &so_pin},
+		{0x81, TLV_REQUIRED, 0,          FW_PIN_NEW_ANY, &new   },
 	};
 
 	if (!tlv_parse(command->data, fields, 2))
@@ -152,7 +137,7 @@ uint16_t fw_reset_by_so(struct fw *fw, const struct fw_command *command, struct 
 {
 	struct bytes new;
 	const struct tlv_field fields[] = {
-		{0x81, TLV_REQUIRED, 0, NEW_PIN_ANY, &new}
+		{0x81, TLV_REQUIRED, 0, FW_PIN_NEW_ANY, &new}
         };
 
 	if (!tlv_parse(command->data, fields, 1) || !fw_pin_meets(&fw->policy, new))

@@ -88,10 +88,12 @@ fw_handler fw_get_data, fw_put_data;
 fw_handler fw_verify, fw_log_out, fw_change_reference_data, fw_reset_by_so_pin, fw_reset_by_so;
 fw_handler fw_generate, fw_general_authenticate, fw_delete_key, fw_delete_container;
 fw_handler fw_initialize, fw_factory_reset;
+fw_handler fw_unlock_challenge, fw_reset_by_response, fw_unlock_proof, fw_attest;
 fw_handler fw_factory_keys, fw_factory_close;
 
 /* What several handlers need. */
 uint16_t fw_token_information(struct fw *fw, const struct fw_command *command, struct builder *answer);
+struct bytes fw_firmware_version(void);
 /* `88` generation, when answer data is wanted; passes the status through. */
 uint16_t fw_answer_generation(struct fw *fw, const struct fw_command *command, struct builder *answer, uint16_t sw);
 

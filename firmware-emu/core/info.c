@@ -11,6 +11,11 @@
 static const uint8_t protocol_version[] = {1, 1};
 static const uint8_t firmware_version[] = {0, 2, 0};
 
+struct bytes fw_firmware_version(void)
+{
+	return BYTES_OF(firmware_version);
+}
+
 static bool pin_exists(struct fw *fw, enum fw_pin pin)
 {
 	if (pin == FW_PIN_UNLOCK)

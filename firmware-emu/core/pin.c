@@ -104,7 +104,8 @@ bool fw_pin_change_first(struct fw *fw)
 	return fw_object_read(fw, FW_OBJECT_PIN_PAST, 0, &first, 1) && first != 0;
 }
 
-bool fw_pin_repeats(struct fw *fw, struct bytes value, bool *repeats)
+/* Is it the user PIN, or one of those before it? False: the hardware failed. */
+static bool is_repeated(struct fw *fw, struct bytes value, bool *repeats)
 {
 	uint8_t record[FW_PIN_RECORD];
 	bool ok = true, right = false;
@@ -121,6 +122,17 @@ bool fw_pin_repeats(struct fw *fw, struct bytes value, bool *repeats)
 	}
 	bytes_wipe(record, sizeof(record));
 	return ok;
+}
+
+uint16_t fw_pin_judge(struct fw *fw, enum fw_pin pin, struct bytes value)
+{
+	bool repeats = false;
+
+	if (!fw_pin_meets(&fw->policy, value))
+		return SW_WRONG_DATA;
+	if (pin == FW_PIN_USER && !is_repeated(fw, value, &repeats))
+		return SW_INTERNAL;
+	return repeats ? SW_WRONG_DATA : SW_OK;
 }
 
 /* The present PIN becomes the newest of the past ones, and the oldest is forgotten. */

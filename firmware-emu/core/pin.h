@@ -10,9 +10,12 @@
 
 /*
  * FW_OBJECT_PIN_PAST, one byte and the user PINs before the present one, the last one first; zeros where there was none
- * yet. INITIALIZE makes it as long as the policy's history needs, so that changing a PIN takes no space.
+ * yet. The first user PIN makes it as long as the policy's history needs, so that changing the PIN takes no space.
  */
 #define FW_PIN_PAST_MAX (1 + (FW_HISTORY_MAX - 1) * FW_PIN_RECORD)
+
+/* Longest new PIN that passes the syntax: a wrong old PIN is told first, whatever the new one is. */
+#define FW_PIN_NEW_ANY FW_COMMAND_DATA_MAX
 
 /* The PIN that P2 81 or 82 names. */
 enum fw_pin fw_pin_of(uint8_t reference);
@@ -22,8 +25,8 @@ uint8_t fw_pin_role(enum fw_pin pin);
 /* 6 to 32 bytes of UTF-8 without control characters: anything else was never a PIN. */
 bool fw_pin_possible(struct bytes value);
 bool fw_pin_meets(const struct fw_policy *policy, struct bytes value);
-/* Is it the user PIN, or one of those before it that the policy's history covers? False: the hardware failed. */
-bool fw_pin_repeats(struct fw *fw, struct bytes value, bool *repeats);
+/* What its holder may choose: what meets the policy and, for the user PIN, none that its history covers. 6A80, 6F00. */
+uint16_t fw_pin_judge(struct fw *fw, enum fw_pin pin, struct bytes value);
 /* The user PIN was set by somebody else, and must be changed before it is good for anything. */
 bool fw_pin_change_first(struct fw *fw);
 

@@ -56,9 +56,18 @@ struct fw_policy {
 
 struct fw_application;
 
+#define FW_UNLOCK_GUESSES 3
+
+/* What the desk's next response must answer (protocol 5.1). */
+struct fw_unlock {
+	uint8_t random[8]; /* R */
+	uint8_t guesses;   /* responses that may still be wrong; 0: there is no R */
+};
+
 struct fw_channel {
 	bool open;
 	uint8_t security;
+	struct fw_unlock unlock;
 	const struct fw_application *application;
 };
 
