@@ -55,8 +55,23 @@ libukeyemu_la_SOURCES = \
 libukeyemu_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libukeyemu_la_LIBADD = libukeyhal.la libukeylink.la libcommon.la $(JANSSON_LIBS)
 
+# The factory: it has a token on its bench as the emulator has.
+noinst_LTLIBRARIES += libukeyfactory.la
+libukeyfactory_la_SOURCES = \
+	firmware-emu/factory/factory.h \
+	firmware-emu/factory/ca.c firmware-emu/factory/ca.h firmware-emu/factory/ca_init.c \
+	firmware-emu/factory/cert.c firmware-emu/factory/cert.h \
+	firmware-emu/factory/chip.c firmware-emu/factory/chip.h \
+	firmware-emu/factory/cmd_init.c firmware-emu/factory/cmd_personalize.c \
+	firmware-emu/factory/ledger.c firmware-emu/factory/ledger.h \
+	firmware-emu/factory/line.c firmware-emu/factory/line.h \
+	firmware-emu/factory/outcome.c firmware-emu/factory/outcome.h \
+	firmware-emu/factory/secret.c firmware-emu/factory/secret.h
+libukeyfactory_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS)
+libukeyfactory_la_LIBADD = libukeyemu.la libukeyp11uri.la libcommon.la $(CRYPTO_LIBS) $(JANSSON_LIBS)
+
 bin_PROGRAMS += ukey-emu
 ukey_emu_SOURCES = firmware-emu/main.c
-ukey_emu_LDADD = libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la
+ukey_emu_LDADD = libukeyfactory.la libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la
 dist_man_MANS += doc/ukey-emu.1
 # The emulator's end.

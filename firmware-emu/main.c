@@ -20,12 +20,15 @@
 #include <unistd.h>
 
 #include "firmware-emu/control.h"
+#include "firmware-emu/factory/factory.h"
 
 #define EXIT_USAGE 2
 
 static const char usage[] =
 	"Usage: ukey-emu --flash FILE [OPTION]...\n"
 	"       ukey-emu ctl SOCKET COMMAND...\n"
+	"       ukey-emu factory init [OPTION]... DIR\n"
+	"       ukey-emu personalize --factory DIR --master URI --key-version N [OPTION]... FILE...\n"
 	"Emulate an OpenUKey token, plugged into pcscd's virtual reader (vpcd).\n"
 	"\n"
 	"      --flash FILE       the file that is the token's flash: all it keeps, private keys too\n"
@@ -46,7 +49,8 @@ static const char usage[] =
 	"      --help, --version\n"
 	"\n"
 	"ctl sends COMMAND to a running emulator and prints its answer, a line of JSON; \"ctl SOCKET help\" lists "
-	"them.\n";
+	"them.\n"
+	"factory makes what gives tokens their keys and certificates, and personalize does it; both have a --help.\n";
 
 struct options {
 	struct hal_options hal;
@@ -353,10 +357,14 @@ int main(int argc, char **argv)
 		complain("usage: ukey-emu ctl SOCKET COMMAND...");
 		return EXIT_USAGE;
 	}
+	/* PINs and keys pass through this process. */
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	if (argc > 1 && strcmp(argv[1], "factory") == 0)
+		return factory_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "personalize") == 0)
+		return personalize_main(argc - 1, argv + 1);
 	int status = parse_options(argc, argv, &o);
 	if (status >= 0)
 		return status;
-	/* PINs and keys pass through this process. */
-	(void)setrlimit(RLIMIT_CORE, &no_core);
 	return run(&o);
 }
