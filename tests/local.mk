@@ -40,7 +40,7 @@ include tests/budget/local.mk
 print-%:
 	@echo $($*)
 
-EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lint tests/dist tests/road \
+EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lib/personal.sh tests/lint tests/dist tests/road \
 	tests/fuzz/corpus \
 	tests/budget/measure.sh tests/budget/budget.sh tests/budget/table.sh
 

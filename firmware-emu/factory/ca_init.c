@@ -28,10 +28,13 @@
 #define SCRYPT_R 8
 #define SCRYPT_P 4
 
-static enum factory_status write_file(const char *dir, const char *name, const char *data, size_t len)
+#define SECRET (S_IRUSR | S_IWUSR)
+#define PUBLIC (SECRET | S_IRGRP | S_IROTH)
+
+static enum factory_status write_file(const char *dir, const char *name, mode_t mode, const char *data, size_t len)
 {
 	char *path = ca_path(dir, name);
-	int fd = path != NULL ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR) : -1;
+	int fd = path != NULL ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, SECRET) : -1;
 	enum factory_status status = path == NULL ? factory_memory() : fd < 0 ? factory_io(path) : FACTORY_OK;
 
 	while (status == FACTORY_OK && len > 0) {
@@ -45,7 +48,7 @@ static enum factory_status write_file(const char *dir, const char *name, const c
 		data += n;
 		len -= (size_t)n;
 	}
-	if (status == FACTORY_OK && fsync(fd) != 0)
+	if (status == FACTORY_OK && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
 		status = factory_io(path);
 	if (fd >= 0 && close(fd) != 0 && status == FACTORY_OK)
 		status = factory_io(path);
@@ -53,19 +56,20 @@ static enum factory_status write_file(const char *dir, const char *name, const c
 	return status;
 }
 
-static enum factory_status write_bio(const char *dir, const char *name, BIO *bio)
+static enum factory_status write_bio(const char *dir, const char *name, mode_t mode, BIO *bio)
 {
 	char *data = NULL;
 	long len = BIO_get_mem_data(bio, &data);
 
-	return len > 0 ? write_file(dir, name, data, (size_t)len) : factory_crypto(name);
+	return len > 0 ? write_file(dir, name, mode, data, (size_t)len) : factory_crypto(name);
 }
 
 static enum factory_status write_cert(const char *dir, const char *name, X509 *cert)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	enum factory_status status =
-		bio != NULL && PEM_write_bio_X509(bio, cert) == 1 ? write_bio(dir, name, bio) : factory_crypto(name);
+	enum factory_status status = bio != NULL && PEM_write_bio_X509(bio, cert) == 1
+					     ? write_bio(dir, name, PUBLIC, bio)
+					     : factory_crypto(name);
 
 	BIO_free(bio);
 	return status;
@@ -92,7 +96,7 @@ static enum factory_status write_key(const char *dir, const char *name, EVP_PKEY
 	bool written = bio != NULL &&
 		       (passphrase != NULL ? sealed != NULL && PEM_write_bio_PKCS8(bio, sealed) == 1
 					   : PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
-	enum factory_status status = written ? write_bio(dir, name, bio) : factory_crypto(name);
+	enum factory_status status = written ? write_bio(dir, name, SECRET, bio) : factory_crypto(name);
 
 	X509_SIG_free(sealed);
 	BIO_free(bio);
@@ -134,7 +138,7 @@ static enum factory_status fill(const char *dir, const char *name, const char *p
 		status = make_one(dir, "attestation-ca", CERT_ATTESTATION_CA, name, passphrase, ca.root, root_key,
 			&ca.attestation, &ca.attestation_key);
 	if (status == FACTORY_OK)
-		status = write_file(dir, LEDGER_FILE, "", 0);
+		status = write_file(dir, LEDGER_FILE, SECRET, "", 0);
 	if (status == FACTORY_OK)
 		status = ca_sync(dir);
 	EVP_PKEY_free(root_key);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
@@ -58,15 +59,21 @@ static bool add_name(X509 *cert, int nid, const char *text)
 static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 {
 	X509V3_CTX ctx;
-	X509_EXTENSION *extension;
+	X509_EXTENSION *extension = NULL;
+	CONF *nothing; /* policies want a configuration, though they need none */
 	bool done;
 
 	if (value == NULL)
 		return true;
-	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	nothing = NCONF_new(NULL);
+	if (nothing != NULL) {
+		X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+		X509V3_set_nconf(&ctx, nothing);
+		extension = X509V3_EXT_nconf_nid(nothing, &ctx, nid, value);
+	}
 	done = extension != NULL && X509_add_ext(cert, extension, -1) == 1;
 	X509_EXTENSION_free(extension);
+	NCONF_free(nothing);
 	return done;
 }
 

@@ -4,7 +4,7 @@
 #include "firmware-emu/factory/chip.h"
 
 #include <ctype.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "common/apdu.h"
 #include "common/hex.h"
@@ -100,15 +100,18 @@ enum factory_status chip_look(struct chip *c)
 	return status;
 }
 
-enum factory_status chip_open(const char *path, struct chip *c)
+enum factory_status chip_open(const char *path, const struct chip_options *o, struct chip *c)
 {
-	struct hal_options options = {.flash = path, .sync = true};
+	struct hal_options options = {.flash = path, .create = o->create, .serial = o->serial, .sync = true};
+	size_t n = strlen(path);
 	char error[512] = "";
 
 	*c = (struct chip){.hal = NULL};
 	c->hal = hal_open(&options, error, sizeof(error));
 	if (c->hal == NULL)
-		return factory_fail(FACTORY_REFUSED, "%s", error);
+		/* who reads this has seen the path */
+		return factory_fail(
+			FACTORY_REFUSED, "%s", strncmp(error, path, n) == 0 && error[n] == ':' ? error + n + 2 : error);
 	c->token = token_new(c->hal);
 	if (c->token == NULL)
 		return factory_memory();

@@ -28,8 +28,14 @@ struct chip {
 	bool unlock_key; /* by tag 87 */
 };
 
+/* What a token's file must be, or how it is made when it is not there. */
+struct chip_options {
+	bool create;
+	const uint8_t *serial; /* 8 bytes; NULL: any, of a new one random */
+};
+
 /* Opens the file, gives power and looks at the token. chip_close() also after a failure. */
-enum factory_status chip_open(const char *path, struct chip *out);
+enum factory_status chip_open(const char *path, const struct chip_options *options, struct chip *out);
 void chip_close(struct chip *c);
 
 /* Reads the token information again. */

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "common/hex.h"
 #include "common/i18n.h"
 #include "common/secmem.h"
 #include "firmware-emu/command.h"
@@ -27,6 +28,8 @@ static const char usage[] =
 	   "                               pin-source=file:... in the URI names, or is asked for\n"
 	   "      --key-version N          the master key's version, 1 to 255, as the desk knows it\n"
 	   "      --no-unlock              tokens that can never be unlocked by phone; instead of --master\n"
+	   "      --create                 make the files that are not there, as tokens with random serial numbers\n"
+	   "      --serial HEX             the serial number, 16 digits, of the one token\n"
 	   "      --passphrase-file FILE   the factory's passphrase is FILE's first line\n"
 	   "      --passphrase-fd N        or comes from descriptor N; else it is asked for\n"
 	   "      --json                   a line of JSON for each token\n"
@@ -39,6 +42,8 @@ enum option_code {
 	OPT_MASTER,
 	OPT_KEY_VERSION,
 	OPT_NO_UNLOCK,
+	OPT_CREATE,
+	OPT_SERIAL,
 	OPT_PASSPHRASE_FILE,
 	OPT_PASSPHRASE_FD,
 	OPT_JSON,
@@ -50,21 +55,35 @@ static const struct option long_options[] = {
 	{"master",              required_argument, NULL, OPT_MASTER},
 	{"key-version",                  required_argument, NULL, OPT_KEY_VERSION},
 	{"no-unlock",no_argument, NULL, OPT_NO_UNLOCK},
-	{"passphrase-file",        required_argument, NULL, OPT_PASSPHRASE_FILE},
-	{"passphrase-fd",      required_argument, NULL, OPT_PASSPHRASE_FD},
-	{"json",              no_argument, NULL, OPT_JSON},
-	{"help",		  no_argument, NULL, OPT_HELP},
-	{0		   },
+	{"create",        no_argument, NULL, OPT_CREATE},
+	{"serial",      required_argument, NULL, OPT_SERIAL},
+	{"passphrase-file",              required_argument, NULL, OPT_PASSPHRASE_FILE},
+	{"passphrase-fd",                  required_argument, NULL, OPT_PASSPHRASE_FD},
+	{"json",		    no_argument, NULL, OPT_JSON},
+	{"help",     no_argument, NULL, OPT_HELP},
+	{0	  },
 };
 
 struct options {
 	const char *factory, *master;
 	uint8_t key_version; /* 0: not given */
 	struct secret_source passphrase;
+	uint8_t serial_bytes[8];
+	struct chip_options tokens;
 	bool no_unlock, json, help;
 	char **files;
 	int count;
 };
+
+static enum factory_status take_serial(struct options *o, const char *text)
+{
+	struct builder b = builder_of(o->serial_bytes, sizeof(o->serial_bytes));
+
+	if (!hex_decode(text, &b) || b.len != sizeof(o->serial_bytes))
+		return factory_fail(FACTORY_USAGE, "%s", _("--serial takes 16 hexadecimal digits"));
+	o->tokens.serial = o->serial_bytes;
+	return FACTORY_OK;
+}
 
 static enum factory_status take_option(struct options *o, int option)
 {
@@ -85,6 +104,11 @@ static enum factory_status take_option(struct options *o, int option)
 	case OPT_NO_UNLOCK:
 		o->no_unlock = true;
 		return FACTORY_OK;
+	case OPT_CREATE:
+		o->tokens.create = true;
+		return FACTORY_OK;
+	case OPT_SERIAL:
+		return take_serial(o, optarg);
 	case OPT_PASSPHRASE_FILE:
 		o->passphrase.file = optarg;
 		return FACTORY_OK;
@@ -121,6 +145,8 @@ static enum factory_status parse(int argc, char **argv, struct options *o)
 			_("which factory? --factory DIR says it; \"ukey-emu factory init\" makes one"));
 	if (o->count == 0)
 		return factory_fail(FACTORY_USAGE, "%s", _("which tokens? Name their files"));
+	if (o->tokens.serial != NULL && o->count != 1)
+		return factory_fail(FACTORY_USAGE, "%s", _("--serial is of one token; name one file"));
 	if (o->no_unlock && (o->master != NULL || o->key_version != 0))
 		return factory_fail(FACTORY_USAGE, "%s", _("--no-unlock, or --master and --key-version, not both"));
 	if (!o->no_unlock && (o->master == NULL || o->key_version == 0))
@@ -266,7 +292,7 @@ static enum factory_status work(const struct options *o, struct line *line)
 
 static enum factory_status run(const struct options *o)
 {
-	struct line line = {.key_version = 0};
+	struct line line = {.tokens = o->tokens};
 	enum factory_status status = ledger_open(o->factory, &line.ledger), worst = FACTORY_OK;
 
 	if (status == FACTORY_OK)

@@ -17,7 +17,6 @@
 #include "common/i18n.h"
 #include "common/secmem.h"
 #include "common/unlock.h"
-#include "firmware-emu/factory/chip.h"
 
 #define NAME_SIZE 64
 
@@ -231,7 +230,7 @@ enum factory_status line_work(
 {
 	struct chip chip;
 	enum ledger_state before;
-	enum factory_status status = chip_open(path, &chip);
+	enum factory_status status = chip_open(path, &line->tokens, &chip);
 
 	*outcome = LINE_FAILED;
 	*entry = (struct ledger_entry){.key_version = 0};

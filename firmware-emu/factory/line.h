@@ -5,6 +5,7 @@
 
 #include "common/p11_uri.h"
 #include "firmware-emu/factory/ca.h"
+#include "firmware-emu/factory/chip.h"
 #include "firmware-emu/factory/ledger.h"
 
 struct line {
@@ -13,6 +14,7 @@ struct line {
 	struct p11_uri *master; /* NULL: tokens without an unlock key */
 	CK_OBJECT_HANDLE master_key;
 	uint8_t key_version;
+	struct chip_options tokens;
 };
 
 enum line_outcome {
