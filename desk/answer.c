@@ -58,7 +58,7 @@ static enum desk_status check_request(
 static enum desk_status check_token(struct desk *desk, const char *token, const struct unlock_challenge *c, bool *ahead)
 {
 	char serial[HEX_SIZE(UNLOCK_SERIAL_SIZE)];
-	int64_t value = 0, open = 0;
+	int64_t value = 0, active = 0, open = 0;
 	uint8_t bytes[UNLOCK_SERIAL_SIZE];
 	enum desk_status status =
 		desk_number(desk, &value, "SELECT state = 'active' FROM token WHERE serial = ?1", "t", token);
@@ -72,7 +72,12 @@ static enum desk_status check_token(struct desk *desk, const char *token, const 
 		status = desk_number(desk, &value, "SELECT version FROM token WHERE serial = ?1", "t", token);
 	if (status == DESK_NOT_FOUND)
 		return DESK_NO_UNLOCK;
-	if (status == DESK_OK && value != c->version)
+	if (status == DESK_OK && c->version < value) /* it was made with a later one: this is a copy of old */
+		return DESK_KEY_VERSION;
+	if (status == DESK_OK)
+		status = desk_number(
+			desk, &active, "SELECT active FROM master WHERE version = ?1", "i", (int64_t)c->version);
+	if (status == DESK_NOT_FOUND || (status == DESK_OK && active == 0))
 		return DESK_KEY_VERSION;
 	if (status == DESK_OK)
 		status = desk_number(desk, &value, "SELECT counter FROM token WHERE serial = ?1", "t", token);
@@ -81,10 +86,12 @@ static enum desk_status check_token(struct desk *desk, const char *token, const 
 		return DESK_OK;
 	if (status == DESK_OK && c->counter < value)
 		return DESK_COUNTER_BACK;
-	/* an answer whose use nobody told us may have been used */
+	/* an answer at the counter we know, whose use nobody told us, may have been used: once */
 	if (status == DESK_OK)
 		status = desk_number(desk, &open,
-			"SELECT count(*) FROM request WHERE token = ?1 AND state = 'unconfirmed'", "t", token);
+			"SELECT count(*) FROM request WHERE token = ?1 AND state = 'unconfirmed'"
+			" AND hex(substr(challenge, 10, 2)) = printf('%04X', ?2)",
+			"ti", token, value);
 	*ahead = c->counter > value + (open > 0);
 	return status;
 }
@@ -99,8 +106,8 @@ static json_t *answer_fields(
 		hex_encode(BYTES(hash, DESK_HASH_SIZE), asked, sizeof(asked));
 	if (crypto_digest(CRYPTO_SHA256, response, hash))
 		hex_encode(BYTES(hash, DESK_HASH_SIZE), given, sizeof(given));
-	return json_pack("{s:i, s:s, s:s, s:b}", "counter", (int)c->counter, "challenge-sha256", asked, "answer-sha256",
-		given, "alarm-counter", ahead);
+	return json_pack("{s:i, s:i, s:s, s:s, s:b}", "counter", (int)c->counter, "version", (int)c->version,
+		"challenge-sha256", asked, "answer-sha256", given, "alarm-counter", ahead);
 }
 
 static enum desk_status answer(struct desk *desk, const struct desk_person *by, int64_t id,
@@ -115,6 +122,8 @@ static enum desk_status answer(struct desk *desk, const struct desk_person *by, 
 		status = desk_request_read(desk, id, &r);
 	if (status == DESK_OK)
 		status = check_request(by, &r, challenge.data);
+	if (status == DESK_OK)
+		status = desk_not_own(desk, by, r.token);
 	if (status == DESK_OK && desk_request_next(r.state, "respond") != NULL) {
 		status = check_token(desk, r.token, c, &ahead);
 		if (status == DESK_OK)
@@ -134,8 +143,8 @@ static enum desk_status answer(struct desk *desk, const struct desk_person *by, 
 		status = desk_run(desk, "INSERT INTO answer (request, token, staff, at) VALUES (?1, ?2, ?3, ?4)",
 			"itii", id, r.token, by->id, desk->at);
 	if (status == DESK_OK)
-		status = desk_run(
-			desk, "UPDATE token SET counter = ?2 WHERE serial = ?1", "ti", r.token, (int64_t)c->counter);
+		status = desk_run(desk, "UPDATE token SET counter = ?2, version = ?3 WHERE serial = ?1", "tii", r.token,
+			(int64_t)c->counter, (int64_t)c->version);
 	return status;
 }
 
@@ -148,7 +157,9 @@ enum desk_status desk_respond(struct desk *desk, const struct desk_person *by, i
 
 	if (status != DESK_OK || !unlock_challenge_parse(BYTES_OF(bytes), &c))
 		return DESK_CODE;
-	status = desk_begin(desk);
+	status = desk_master_try(desk, c.version); /* may wait for a person with its PIN: before the lock */
+	if (status == DESK_OK || status == DESK_KEY_VERSION)
+		status = desk_begin(desk);
 	if (status != DESK_OK)
 		return status;
 	status = answer(desk, by, id, &c, BYTES_OF(bytes), response);
@@ -193,11 +204,18 @@ enum desk_status desk_confirm(
 	struct desk *desk, const struct desk_person *by, int64_t id, const char *proof_text, struct code_fault *fault)
 {
 	uint8_t proof[UNLOCK_PROOF_SIZE];
+	struct unlock_challenge c;
+	struct request r;
 	enum desk_status status = decode(CODE_PROOF, proof_text, proof, sizeof(proof), fault);
 
 	if (status != DESK_OK)
 		return status;
-	status = desk_begin(desk);
+	/* the key's PIN may have to be asked for: before the lock */
+	if (desk_request_read(desk, id, &r) == DESK_OK &&
+		unlock_challenge_parse(BYTES(r.challenge, r.challenge_len), &c))
+		status = desk_master_try(desk, c.version);
+	if (status == DESK_OK)
+		status = desk_begin(desk);
 	if (status == DESK_OK)
 		status = desk_end(desk, confirm(desk, by, id, proof), "confirm", by);
 	return status;

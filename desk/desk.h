@@ -43,6 +43,7 @@ const char *desk_detail(void);
 /* ---- the desk ---- */
 
 struct desk;
+struct desk_person;
 
 /* A key that MACs with CMAC-AES and never leaves its module. version: of the master key. */
 struct desk_master {
@@ -80,6 +81,17 @@ struct desk_new {
 enum desk_status desk_create(const struct desk_new *new);
 enum desk_status desk_open(const struct desk_options *options, struct desk **out);
 void desk_close(struct desk *desk);
+
+/*
+ * The next version of the master key, by an approver and a second person; it is tried first. From then on challenges of
+ * either version are answered, each with the version that it names; a token that came with one never goes back to an
+ * earlier one. `master_uri` as in desk_new. Retire: challenges of this version are refused; what it sealed still opens.
+ */
+enum desk_status desk_master_add(struct desk *desk, const struct desk_person *by, const struct desk_person *second,
+	uint8_t version, const char *master_uri);
+enum desk_status desk_master_retire(
+	struct desk *desk, const struct desk_person *by, const struct desk_person *second, uint8_t version);
+enum desk_status desk_master_list(struct desk *desk, json_t **out);
 
 /* ---- people ---- */
 
@@ -133,6 +145,7 @@ struct desk_token {
 	const char *profile;             /* NULL: "standard" */
 	const char *const *certificates; /* serial numbers, hexadecimal; ended by NULL; may be NULL */
 	bool no_unlock;                  /* it has no unlock key */
+	uint8_t key_version;             /* of its unlock key; 0: the earliest in use, or a later one */
 };
 
 enum desk_status desk_token_register(struct desk *desk, const struct desk_person *by, const struct desk_token *token);
@@ -168,12 +181,23 @@ enum desk_status desk_requests(struct desk *desk, int64_t id, bool open, json_t 
 
 enum desk_status desk_escrow_put(
 	struct desk *desk, const struct desk_person *by, const char *serial_text, struct bytes so_pin);
+/* In secure memory, the caller's. */
+struct desk_escrow {
+	char present[DESK_ESCROW_PIN_SIZE]; /* the token's SO PIN, or with `again` perhaps the one before */
+	char next[DESK_ESCROW_PIN_SIZE];    /* a new random one */
+	bool again;                         /* this was begun before and not ended: the token may have either */
+};
+
 /*
- * To two people together: the SO PIN of the token, never shown again, and a new random one that is in escrow from now
- * on and that they set on the token at once. Both buffers are the caller's, in secure memory.
+ * To two people together: the SO PIN of the token, and the one to set instead, which is sealed already. From here to
+ * done both stay in escrow; begun again, it is the same two. Done: the token has the next one, the present one is
+ * erased and never shown again. len: of the next one, as the token's policy wants it, 0: 20; it has all kinds of
+ * characters.
  */
-enum desk_status desk_escrow_show(struct desk *desk, const struct desk_person *by, const struct desk_person *second,
-	const char *serial_text, char old_pin[DESK_ESCROW_PIN_SIZE], char new_pin[DESK_ESCROW_PIN_SIZE]);
+enum desk_status desk_escrow_begin(struct desk *desk, const struct desk_person *by, const struct desk_person *second,
+	const char *serial_text, size_t len, struct desk_escrow *out);
+enum desk_status desk_escrow_done(struct desk *desk, const struct desk_person *by, const struct desk_person *second,
+	const char *serial_text, bool by_tool);
 
 /* ---- the record ---- */
 
@@ -203,10 +227,12 @@ struct desk_verdict {
 
 /*
  * RECORD_WRONG with *verdict filled, or OK. Checks each entry's number, shape and hash, the heads that were kept apart
- * (head file, and `head` unless NULL), and that every request and token is in the state that the record says.
+ * (head file, and `head` unless NULL), and that every request, token, member of the staff and
+ * key version is as the record says.
  */
 enum desk_status desk_record_verify(struct desk *desk, const struct desk_head *head, struct desk_verdict *verdict);
-/* The same of an exported file. Needs no desk. */
-enum desk_status desk_export_verify(FILE *from, const struct desk_head *head, struct desk_verdict *verdict);
+/* The same of an exported file, with a file of heads unless NULL. Needs no desk. */
+enum desk_status desk_export_verify(
+	FILE *from, const struct desk_head *head, const char *head_file, struct desk_verdict *verdict);
 
 #endif

@@ -50,16 +50,36 @@ enum desk_status desk_rows(struct desk *desk, json_t **out, const char *sql, con
 enum desk_status desk_begin(struct desk *desk);
 enum desk_status desk_end(struct desk *desk, enum desk_status status, const char *what, const struct desk_person *by);
 
+/* Parts of the above, for who makes a desk. Leave: out of the transaction, whatever became of it. */
+int64_t desk_system_clock(void *arg);
+enum desk_status desk_open_file(const char *path, int flags, struct desk *desk);
+enum desk_status desk_open_heads(struct desk *desk);
+enum desk_status desk_write_head(struct desk *desk);
+void desk_leave(struct desk *desk);
+
 /* ---- record.c ---- */
+
+/* Canonical JSON: keys sorted, no blanks, ASCII only. */
+#define DESK_CANONICAL (JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII)
+
+/* Of the entry that follows one with the hash `before`. */
+bool desk_next_hash(const uint8_t before[DESK_HASH_SIZE], const char *entry, uint8_t out[DESK_HASH_SIZE]);
 
 /* Append an entry to this transaction. Takes `fields` over (NULL: MEMORY); adds seq, at, what, by. */
 enum desk_status desk_record(struct desk *desk, const char *what, const struct desk_person *by, json_t *fields);
 enum desk_status desk_record_head(struct desk *desk, struct desk_head *out, int64_t *at);
 
+/* ---- verify.c ---- */
+
+/* One line of an export (its end taken off; it is cut up) after those that *verdict has seen. */
+enum desk_status desk_verify_line(struct desk_verdict *verdict, char *line);
+
 /* ---- staff.c ---- */
 
 /* Inside a transaction: still with us, logged in lately, and one of the roles. */
 enum desk_status desk_allowed(struct desk *desk, const struct desk_person *who, unsigned needed);
+/* Inside a transaction: OWN_TOKEN when it is this person's own, by certificate or name of the holder. */
+enum desk_status desk_not_own(struct desk *desk, const struct desk_person *who, const char *serial);
 /* Two different people, the second an approver or auditor. */
 enum desk_status desk_allowed_two(
 	struct desk *desk, const struct desk_person *by, unsigned needed, const struct desk_person *second);
@@ -93,6 +113,11 @@ enum desk_status desk_request_step(struct desk *desk, int64_t id, const struct r
 /* Upper case; false unless it has 16 digits. */
 bool desk_serial(const char *text, char out[17], uint8_t bytes[8]);
 
+/* ---- master.c ---- */
+
+/* A MAC over nothing that matters: the key is there, and its PIN was asked for while nobody waits for the lock. */
+enum desk_status desk_master_try(struct desk *desk, uint8_t version);
+
 /* ---- key.c: what is made of the master key; all of it secure memory, wiped ---- */
 
 enum desk_status desk_master_open(struct desk *desk, const struct desk_master **out);
@@ -103,7 +128,7 @@ enum desk_status desk_key_seal(struct desk *desk, uint8_t version, const uint8_t
 enum desk_status desk_key_open(struct desk *desk, uint8_t version, const uint8_t serial[8], const uint8_t nonce[12],
 	struct bytes sealed, uint8_t *plain);
 
-/* ---- master.c ---- */
+/* ---- p11_keys.c ---- */
 
 /* uris: pairs of version and URI are read from the desk's table when they are first needed. */
 enum desk_status desk_master_p11(struct desk *desk, struct desk_master *out);

@@ -143,6 +143,8 @@ enum desk_status desk_request(
 		return status;
 	status = desk_allowed(desk, by, DESK_OPERATOR);
 	if (status == DESK_OK)
+		status = desk_not_own(desk, by, serial);
+	if (status == DESK_OK)
 		status = check_token(desk, serial);
 	if (status == DESK_OK)
 		status = desk_run(desk,
@@ -215,6 +217,8 @@ enum desk_status desk_identify(struct desk *desk, const struct desk_person *by, 
 	if (status == DESK_OK)
 		status = desk_request_read(desk, id, &r);
 	if (status == DESK_OK)
+		status = desk_not_own(desk, by, r.token);
+	if (status == DESK_OK)
 		status = check_evidence(desk, id, evidence);
 	if (status == DESK_OK)
 		status = desk_request_step(
@@ -242,6 +246,8 @@ static enum desk_status decide(
 		status = desk_request_read(desk, id, &r);
 	if (status == DESK_OK && (r.requested_by == by->id || r.identified_by == by->id))
 		status = DESK_SAME_PERSON;
+	if (status == DESK_OK)
+		status = desk_not_own(desk, by, r.token);
 	if (status != DESK_OK) {
 		json_decref(fields);
 		return status;
@@ -279,7 +285,7 @@ enum desk_status desk_requests(struct desk *desk, int64_t id, bool open, json_t 
 	return desk_rows(desk, out,
 		"SELECT r.id, r.token, t.holder, r.state, r.reason, r.created, r.expires, a.name AS requested_by,"
 		" b.name AS identified_by, c.name AS approved_by, d.name AS answered_by,"
-		" (SELECT count(*) FROM answer w WHERE w.token = r.token) AS answers"
+		" r.evidence, (SELECT count(*) FROM answer w WHERE w.request = r.id) AS answers"
 		" FROM request r JOIN token t ON t.serial = r.token JOIN staff a ON a.id = r.requested_by"
 		" LEFT JOIN staff b ON b.id = r.identified_by LEFT JOIN staff c ON c.id = r.approved_by"
 		" LEFT JOIN staff d ON d.id = r.answered_by WHERE (?1 = 0 OR r.id = ?1) AND (?2 = 0 OR r.state IN"

@@ -3,13 +3,14 @@
 #ifndef DESK_SCHEMA_H
 #define DESK_SCHEMA_H
 
-#define DESK_SCHEMA_VERSION 1
+#define DESK_SCHEMA_VERSION 2
 
 /* clang-format off */
 static const char desk_schema[] =
-	"PRAGMA user_version = 1;"
+	"PRAGMA user_version = 2;"
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
-	"CREATE TABLE master (version INTEGER PRIMARY KEY CHECK (version BETWEEN 1 AND 255), uri TEXT NOT NULL) STRICT;"
+	"CREATE TABLE master (version INTEGER PRIMARY KEY CHECK (version BETWEEN 1 AND 255), uri TEXT NOT NULL,"
+	" active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1))) STRICT;"
 	"CREATE TABLE staff ("
 	" id INTEGER PRIMARY KEY,"
 	" name TEXT NOT NULL UNIQUE,"
@@ -25,7 +26,7 @@ static const char desk_schema[] =
 	" unit TEXT,"
 	" contact TEXT,"
 	" profile TEXT NOT NULL REFERENCES profile (name),"
-	" version INTEGER REFERENCES master (version)," /* of its unlock key; NULL: it has none */
+	" version INTEGER REFERENCES master (version)," /* of its unlock key, or a later one; NULL: none */
 	" counter INTEGER,"                              /* its unlock counter is at least this; NULL: never seen */
 	" state TEXT NOT NULL CHECK (state IN ('active', 'suspended', 'lost', 'terminated'))"
 	") STRICT;"
@@ -62,12 +63,14 @@ static const char desk_schema[] =
 	" token TEXT NOT NULL REFERENCES token (serial),"
 	" version INTEGER NOT NULL REFERENCES master (version),"
 	" nonce BLOB NOT NULL CHECK (length(nonce) = 12),"
-	" sealed BLOB," /* erased when it was shown */
+	" sealed BLOB," /* erased when the token has another */
 	" at INTEGER NOT NULL,"
-	" state TEXT NOT NULL CHECK (state IN ('held', 'shown')),"
-	" CHECK ((state = 'held') = (sealed IS NOT NULL))"
+	" state TEXT NOT NULL CHECK (state IN ('held', 'pending', 'over')),"
+	" shown INTEGER NOT NULL DEFAULT 0," /* how often two people were shown it */
+	" CHECK ((state <> 'over') = (sealed IS NOT NULL))"
 	") STRICT;"
 	"CREATE UNIQUE INDEX escrow_held ON escrow (token) WHERE state = 'held';"
+	"CREATE UNIQUE INDEX escrow_pending ON escrow (token) WHERE state = 'pending';"
 	"CREATE TABLE record ("
 	" seq INTEGER PRIMARY KEY,"
 	" entry TEXT NOT NULL,"

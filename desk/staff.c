@@ -11,6 +11,7 @@
 #include "common/crypto.h"
 #include "common/hex.h"
 #include "common/i18n.h"
+#include "common/tlv.h"
 
 #define LOGIN_AGE        300
 #define SIGNATURE_MAX    1024
@@ -79,11 +80,12 @@ static bool valid_at(const struct crypto_cert *cert, int64_t now)
 }
 
 /* The certificate in memory of its own: the caller frees it. */
-static enum desk_status read_staff(struct desk *desk, const char *name, int64_t *id, uint8_t **der, size_t *len)
+static enum desk_status read_staff(
+	struct desk *desk, const char *name, int64_t *id, uint8_t **der, size_t *len, uint8_t key[DESK_HASH_SIZE])
 {
 	sqlite3_stmt *s;
-	enum desk_status status =
-		desk_query(desk, &s, "SELECT id, certificate FROM staff WHERE name = ?1 AND active = 1", "t", name);
+	enum desk_status status = desk_query(
+		desk, &s, "SELECT id, certificate, key FROM staff WHERE name = ?1 AND active = 1", "t", name);
 	int step;
 
 	if (status != DESK_OK)
@@ -93,6 +95,8 @@ static enum desk_status read_staff(struct desk *desk, const char *name, int64_t 
 		*id = sqlite3_column_int64(s, 0);
 		*len = (size_t)sqlite3_column_bytes(s, 1);
 		*der = malloc(*len + 1);
+		if (sqlite3_column_bytes(s, 2) == DESK_HASH_SIZE)
+			bytes_copy(key, BYTES(sqlite3_column_blob(s, 2), DESK_HASH_SIZE));
 		if (*der != NULL)
 			bytes_copy(*der, BYTES(sqlite3_column_blob(s, 1), *len));
 		else
@@ -106,17 +110,19 @@ static enum desk_status read_staff(struct desk *desk, const char *name, int64_t 
 
 /* A statement that is none of any other protocol, desk, person or moment; its signature. */
 static enum desk_status prove(struct desk *desk, const char *name, int64_t at, struct bytes certificate,
-	const struct desk_signer *signer, json_t **proof)
+	const uint8_t registered[DESK_HASH_SIZE], const struct desk_signer *signer, json_t **proof)
 {
 	char statement[STATEMENT_MAX], nonce[HEX_SIZE(NONCE_SIZE)], text[HEX_SIZE(SIGNATURE_MAX)];
 	uint8_t random[NONCE_SIZE], signature[SIGNATURE_MAX];
+	uint8_t hash[CRYPTO_DIGEST_MAX];
 	struct builder b = builder_of(signature, sizeof(signature));
 	struct crypto_cert cert;
 	struct crypto_pubkey key;
 	enum desk_status status;
 
-	if (!key_of(certificate, &cert, &key))
-		return DESK_DAMAGED;
+	if (!key_of(certificate, &cert, &key) || !crypto_digest(CRYPTO_SHA256, cert.spki, hash) ||
+		!bytes_equal(BYTES(hash, DESK_HASH_SIZE), BYTES(registered, DESK_HASH_SIZE)))
+		return desk_fail(DESK_DAMAGED, _("the certificate of %s is not the registered one"), name);
 	if (!valid_at(&cert, at))
 		return desk_fail(DESK_LOGIN_FAILED, _("the certificate is expired or not valid yet"));
 	if (!crypto_random(random, sizeof(random)))
@@ -140,7 +146,7 @@ enum desk_status desk_login(
 	struct desk *desk, const char *name, const struct desk_signer *signer, struct desk_person *out)
 {
 	struct desk_person who = {0};
-	uint8_t *der = NULL;
+	uint8_t *der = NULL, key[DESK_HASH_SIZE] = {0};
 	size_t len = 0;
 	json_t *proof = NULL;
 	int64_t at = desk->now(desk->now_arg);
@@ -150,9 +156,9 @@ enum desk_status desk_login(
 	if (strlen(name) > DESK_NAME_MAX)
 		return DESK_STAFF_UNKNOWN;
 	snprintf(who.name, sizeof(who.name), "%s", name);
-	proved = read_staff(desk, name, &who.id, &der, &len);
+	proved = read_staff(desk, name, &who.id, &der, &len, key);
 	if (proved == DESK_OK) /* without the lock: this waits for a person */
-		proved = prove(desk, name, at, BYTES(der, len), signer, &proof);
+		proved = prove(desk, name, at, BYTES(der, len), key, signer, &proof);
 	free(der);
 	if (proved != DESK_OK && !desk_status_recorded(proved))
 		return proved;
@@ -185,6 +191,43 @@ enum desk_status desk_allowed(struct desk *desk, const struct desk_person *who, 
 	if (desk->at - who->at > LOGIN_AGE || who->at - desk->at > LOGIN_AGE)
 		return DESK_LOGIN_AGE;
 	return ((unsigned)has & needed) != 0 ? DESK_OK : DESK_ROLE;
+}
+
+/* Hexadecimal as the register has it, without leading zeros, of the DER of an INTEGER. */
+static bool serial_text(struct bytes integer, char *out, size_t cap)
+{
+	struct cursor c = cursor_of(integer);
+	struct bytes value;
+	char text[HEX_SIZE(64)];
+	uint32_t tag;
+
+	if (!tlv_next(&c, &tag, &value) || !hex_encode(value, text, sizeof(text)))
+		return false;
+	for (char *t = text; *t != '\0'; t++)
+		if (*t >= 'A' && *t <= 'F')
+			*t = (char)(*t - 'A' + 'a');
+	return (size_t)snprintf(out, cap, "%s", text + strspn(text, "0")) < cap;
+}
+
+enum desk_status desk_not_own(struct desk *desk, const struct desk_person *who, const char *serial)
+{
+	sqlite3_stmt *s;
+	struct crypto_cert cert;
+	char number[HEX_SIZE(64)] = "";
+	int64_t own = 0;
+	enum desk_status status = desk_query(desk, &s, "SELECT certificate FROM staff WHERE id = ?1", "i", who->id);
+
+	if (status == DESK_OK && sqlite3_step(s) == SQLITE_ROW &&
+		(!crypto_cert_parse(BYTES(sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0)), &cert) ||
+			!serial_text(cert.serial, number, sizeof(number))))
+		status = DESK_DAMAGED;
+	sqlite3_finalize(s);
+	if (status == DESK_OK)
+		status = desk_number(desk, &own,
+			"SELECT (SELECT count(*) FROM certificate WHERE token = ?1 AND ltrim(lower(serial), '0') = ?2)"
+			" + (SELECT count(*) FROM token WHERE serial = ?1 AND lower(holder) = lower(?3))",
+			"ttt", serial, number, who->name);
+	return status == DESK_OK && own > 0 ? DESK_OWN_TOKEN : status;
 }
 
 enum desk_status desk_allowed_two(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The database: making it, opening it, and transactions that leave state and record together or not at all. */
+/* The database: opening it, and transactions that leave state and record together or not at all. */
 #include "config.h"
 
 #include "desk/private.h"
@@ -9,21 +9,16 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/crypto.h"
-#include "common/hex.h"
 #include "common/i18n.h"
 #include "desk/schema.h"
 
 /* People at several desks wait for each other this long. */
-#define BUSY_MS         5000
-#define OPERATOR_HOURLY 20
+#define BUSY_MS 5000
 /* A clock may be set back by this much without anybody noticing. */
-#define CLOCK_SLACK      120
-#define STANDARD_PROFILE "{\"standard\": [\"letter\", \"form\", \"identity-document\", \"call-back\"]}"
+#define CLOCK_SLACK 120
 
 /* ---- statements ---- */
 
@@ -158,7 +153,7 @@ enum desk_status desk_rows(struct desk *desk, json_t **out, const char *sql, con
 /* ---- transactions ---- */
 
 /* Before anything is decided: the head's place must be writable, or the desk stands still. */
-static enum desk_status open_heads(struct desk *desk)
+enum desk_status desk_open_heads(struct desk *desk)
 {
 	desk->head_fd = open(desk->head_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (desk->head_fd < 0)
@@ -168,7 +163,7 @@ static enum desk_status open_heads(struct desk *desk)
 
 /* After the commit: a head that came first would accuse an honest record of truncation after a crash between the two.
  */
-static enum desk_status write_head(struct desk *desk)
+enum desk_status desk_write_head(struct desk *desk)
 {
 	char line[DESK_HEAD_TEXT + 1];
 	size_t n;
@@ -181,7 +176,7 @@ static enum desk_status write_head(struct desk *desk)
 	return DESK_OK;
 }
 
-static void leave(struct desk *desk)
+void desk_leave(struct desk *desk)
 {
 	if (!sqlite3_get_autocommit(desk->db))
 		sqlite3_exec(desk->db, "ROLLBACK", NULL, NULL, NULL);
@@ -193,7 +188,7 @@ static void leave(struct desk *desk)
 enum desk_status desk_begin(struct desk *desk)
 {
 	int64_t last = 0;
-	enum desk_status status = open_heads(desk);
+	enum desk_status status = desk_open_heads(desk);
 
 	desk_detail_clear();
 	if (status == DESK_OK)
@@ -208,7 +203,7 @@ enum desk_status desk_begin(struct desk *desk)
 	if (status == DESK_OK)
 		status = desk_sweep(desk);
 	if (status != DESK_OK)
-		leave(desk);
+		desk_leave(desk);
 	return status;
 }
 
@@ -219,8 +214,8 @@ static enum desk_status commit(struct desk *desk)
 	if (status == DESK_STORE) /* a full disk shows here */
 		status = DESK_RECORD;
 	if (status == DESK_OK)
-		status = write_head(desk);
-	leave(desk);
+		status = desk_write_head(desk);
+	desk_leave(desk);
 	return status;
 }
 
@@ -235,7 +230,7 @@ static enum desk_status record_refusal(
 	status = desk_record(desk, "refused", by, json_pack("{s:s, s:s}", "step", what, "why", desk_status_name(why)));
 	if (status == DESK_OK)
 		return commit(desk);
-	leave(desk);
+	desk_leave(desk);
 	return status;
 }
 
@@ -246,7 +241,7 @@ enum desk_status desk_end(struct desk *desk, enum desk_status status, const char
 
 	if (status == DESK_OK)
 		return commit(desk);
-	leave(desk);
+	desk_leave(desk);
 	if (!desk_status_recorded(status))
 		return status;
 	snprintf(said, sizeof(said), "%s", desk_detail());
@@ -254,20 +249,16 @@ enum desk_status desk_end(struct desk *desk, enum desk_status status, const char
 	return recorded == DESK_OK ? desk_fail(status, "%s", said) : recorded;
 }
 
-/* ---- making and opening ---- */
+/* ---- opening ---- */
 
-static int64_t system_clock(void *arg)
+int64_t desk_system_clock(void *arg)
 {
 	(void)arg;
 	return (int64_t)time(NULL);
 }
 
-static enum desk_status open_database(const char *dir, int flags, struct desk *desk)
+enum desk_status desk_open_file(const char *path, int flags, struct desk *desk)
 {
-	char path[4096];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s/desk.db", dir) >= sizeof(path))
-		return DESK_IO;
 	if ((flags & SQLITE_OPEN_CREATE) == 0 && access(path, F_OK) != 0)
 		return desk_fail(DESK_NO_DESK, "%s: %s", path, strerror(errno));
 	if (sqlite3_open_v2(path, &desk->db, flags | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK)
@@ -321,18 +312,22 @@ static enum desk_status read_settings(struct desk *desk)
 enum desk_status desk_open(const struct desk_options *options, struct desk **out)
 {
 	struct desk *desk = calloc(1, sizeof(*desk));
-	enum desk_status status;
+	enum desk_status status = DESK_OK;
+	char path[4096];
 
 	desk_detail_clear();
 	if (desk == NULL)
 		return DESK_MEMORY;
 	desk->head_fd = -1;
-	desk->now = options->now != NULL ? options->now : system_clock;
+	desk->now = options->now != NULL ? options->now : desk_system_clock;
 	desk->now_arg = options->now_arg;
 	desk->master = options->master;
 	desk->pin = options->pin;
 	desk->pin_arg = options->pin_arg;
-	status = open_database(options->dir, SQLITE_OPEN_READWRITE, desk);
+	if ((size_t)snprintf(path, sizeof(path), "%s/desk.db", options->dir) >= sizeof(path))
+		status = DESK_IO;
+	if (status == DESK_OK)
+		status = desk_open_file(path, SQLITE_OPEN_READWRITE, desk);
 	if (status == DESK_OK)
 		status = read_settings(desk);
 	if (status == DESK_OK)
@@ -351,143 +346,4 @@ void desk_close(struct desk *desk)
 	sqlite3_close(desk->db);
 	free(desk->head_file);
 	free(desk);
-}
-
-/* Every profile is a list of different, non-empty texts. */
-static bool profiles_good(const json_t *profiles)
-{
-	const char *name;
-	json_t *items;
-
-	if (json_object_size(profiles) == 0)
-		return false;
-	json_object_foreach((json_t *)(uintptr_t)profiles, name, items)
-	{
-		if (*name == '\0' || json_array_size(items) == 0)
-			return false;
-		for (size_t i = 0; i < json_array_size(items); i++) {
-			if (json_string_length(json_array_get(items, i)) == 0)
-				return false;
-			for (size_t j = 0; j < i; j++)
-				if (json_equal(json_array_get(items, i), json_array_get(items, j)))
-					return false;
-		}
-	}
-	return true;
-}
-
-static enum desk_status write_profiles(struct desk *desk, const char *text)
-{
-	json_error_t error;
-	json_t *profiles = json_loads(text != NULL ? text : STANDARD_PROFILE, JSON_REJECT_DUPLICATES, &error), *items;
-	enum desk_status status = profiles_good(profiles) ? DESK_OK : desk_fail(DESK_PROFILE, "%s", error.text);
-	const char *name;
-
-	json_object_foreach(profiles, name, items)
-	{
-		char *list = json_dumps(items, JSON_COMPACT);
-		if (status == DESK_OK)
-			status = list == NULL ? DESK_MEMORY
-					      : desk_run(desk, "INSERT INTO profile VALUES (?1, ?2)", "tt", name, list);
-		free(list);
-	}
-	json_decref(profiles);
-	return status;
-}
-
-static enum desk_status write_settings(struct desk *desk, const struct desk_new *new)
-{
-	int64_t hourly = new->operator_hourly > 0 ? new->operator_hourly : OPERATOR_HOURLY;
-	char number[24], path[4096];
-	uint8_t id[16];
-	enum desk_status status = DESK_OK;
-
-	if (!crypto_random(id, sizeof(id)) || !hex_encode(BYTES_OF(id), desk->id, sizeof(desk->id)))
-		return DESK_CRYPTO;
-	snprintf(number, sizeof(number), "%lld", (long long)hourly);
-	if ((size_t)snprintf(path, sizeof(path), "%s%s", new->head_file != NULL ? new->head_file : new->dir,
-		    new->head_file != NULL ? "" : "/heads") >= sizeof(path))
-		return DESK_IO;
-	desk->head_file = path[0] == '/' ? strdup(path) : NULL;
-	if (desk->head_file == NULL)
-		return desk_fail(DESK_USAGE, _("give the directory and the head file with full paths"));
-	status = desk_run(desk,
-		"INSERT INTO meta VALUES ('id', ?1), ('operator-hourly', ?2), ('head-file', ?3),"
-		" ('founding', '1')",
-		"ttt", desk->id, number, desk->head_file);
-	if (status == DESK_OK)
-		status = desk_run(desk, "INSERT INTO master VALUES (?1, ?2)", "it", (int64_t) new->key_version,
-			new->master_uri != NULL ? new->master_uri : "");
-	if (status == DESK_OK)
-		status = write_profiles(desk, new->profiles);
-	return status;
-}
-
-/* The schema, the settings and the record's first entry; the key is tried with a MAC over nothing that matters. */
-static enum desk_status fill(struct desk *desk, const struct desk_new *new)
-{
-	const struct desk_master *master;
-	uint8_t mac[16];
-	enum desk_status status = DESK_OK;
-
-	if (sqlite3_exec(desk->db, desk_schema, NULL, NULL, NULL) != SQLITE_OK)
-		return desk_sql_failed(desk);
-	desk->at = desk->now(desk->now_arg);
-	status = desk_run(desk, "BEGIN IMMEDIATE", "");
-	if (status == DESK_OK)
-		status = write_settings(desk, new);
-	if (status == DESK_OK)
-		status = desk_master_open(desk, &master);
-	if (status == DESK_OK)
-		status = master->cmac(master->arg, new->key_version, BYTES((const uint8_t *)"try", 3), mac);
-	bytes_wipe(mac, sizeof(mac));
-	if (status == DESK_OK)
-		status = open_heads(desk);
-	if (status == DESK_OK)
-		status = desk_record(desk, "desk-made", NULL,
-			json_pack("{s:s, s:i}", "desk", desk->id, "version", (int)new->key_version));
-	if (status == DESK_OK)
-		status = commit(desk);
-	leave(desk);
-	return status;
-}
-
-static void remove_files(const char *dir)
-{
-	static const char *const names[] = {"desk.db", "desk.db-wal", "desk.db-shm", "heads"};
-	char path[4096];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, names[i]) < sizeof(path))
-			unlink(path);
-	rmdir(dir);
-}
-
-enum desk_status desk_create(const struct desk_new *new)
-{
-	struct desk desk = {.head_fd = -1, .master = new->master, .pin = new->pin, .pin_arg = new->pin_arg};
-	enum desk_status status;
-	char path[4096];
-
-	desk_detail_clear();
-	desk.now = new->now != NULL ? new->now : system_clock;
-	desk.now_arg = new->now_arg;
-	if (new->key_version == 0)
-		return DESK_USAGE;
-	if ((size_t)snprintf(path, sizeof(path), "%s/desk.db", new->dir) >= sizeof(path))
-		return DESK_IO;
-	if (mkdir(new->dir, 0700) != 0 && errno != EEXIST)
-		return desk_fail(DESK_IO, "%s: %s", new->dir, strerror(errno));
-	if (access(path, F_OK) == 0)
-		return desk_fail(DESK_EXISTS, "%s", path);
-	status = open_database(new->dir, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &desk);
-	if (status == DESK_OK)
-		status = fill(&desk, new);
-	if (desk.own_master.close != NULL)
-		desk.own_master.close(desk.own_master.arg);
-	sqlite3_close(desk.db);
-	free(desk.head_file);
-	if (status != DESK_OK)
-		remove_files(new->dir);
-	return status;
 }

@@ -54,13 +54,18 @@ enum desk_status desk_token_register(struct desk *desk, const struct desk_person
 		status = desk_number(desk, &known, "SELECT count(*) FROM profile WHERE name = ?1", "t", profile);
 	if (status == DESK_OK && known == 0)
 		status = desk_fail(DESK_PROFILE, _("there is no profile \"%s\""), profile);
+	if (status == DESK_OK && token->key_version != 0)
+		status = desk_number(desk, &known, "SELECT version FROM master WHERE version = ?1 AND active = 1", "i",
+			(int64_t)token->key_version);
+	if (status == DESK_NOT_FOUND)
+		status = desk_fail(DESK_NOT_FOUND, _("key version %u is not in use"), token->key_version);
 	if (status == DESK_OK)
 		status = desk_run(desk,
 			"INSERT INTO token (serial, holder, unit, contact, profile, state, version) VALUES"
-			" (?1, ?2, ?3, ?4, ?5, 'active', CASE ?6 WHEN 1 THEN NULL ELSE (SELECT max(version)"
-			" FROM master) END)",
-			"ttttti", serial, token->holder, token->unit, token->contact, profile,
-			(int64_t)token->no_unlock);
+			" (?1, ?2, ?3, ?4, ?5, 'active', CASE WHEN ?6 THEN NULL WHEN ?7 THEN ?7 ELSE"
+			" (SELECT min(version) FROM master WHERE active = 1) END)",
+			"tttttii", serial, token->holder, token->unit, token->contact, profile,
+			(int64_t)token->no_unlock, (int64_t)token->key_version);
 	if (status == DESK_EXISTS)
 		status = desk_fail(DESK_EXISTS, _("token %s is registered already"), serial);
 	if (status == DESK_OK)
@@ -77,9 +82,12 @@ enum desk_status desk_token_find(struct desk *desk, const char *what, json_t **o
 	return desk_rows(desk, out,
 		"SELECT serial, holder, unit, contact, profile, state, version, counter,"
 		" (SELECT group_concat(c.serial, ' ') FROM certificate c WHERE c.token = t.serial) AS certificates,"
-		" (SELECT count(*) FROM escrow e WHERE e.token = t.serial AND e.state = 'held') AS escrow"
-		" FROM token t WHERE ?1 IS NULL OR serial = upper(?1) OR instr(holder, ?1) > 0"
-		" OR serial IN (SELECT token FROM certificate WHERE serial = upper(?1)) ORDER BY serial",
+		" (SELECT count(*) FROM escrow e WHERE e.token = t.serial AND e.state = 'held') AS escrow,"
+		" (SELECT count(*) FROM escrow e WHERE e.token = t.serial AND e.state = 'pending') AS escrow_pending"
+		" FROM token t WHERE ?1 IS NULL OR serial = upper(?1) OR instr(lower(holder), lower(?1)) > 0"
+		" OR serial IN (SELECT token FROM certificate WHERE ltrim(serial, '0') = ltrim(upper(replace(?1, ':', "
+		"'')), '0'))"
+		" ORDER BY serial",
 		"t", what);
 }
 
@@ -118,6 +126,8 @@ enum desk_status desk_token_state(
 		status = desk_fail(DESK_TRANSITION, _("a token that is %s does not become %s"), present, state);
 	if (status == DESK_OK)
 		status = desk_allowed(desk, by, roles);
+	if (status == DESK_OK && strcmp(state, "active") == 0)
+		status = desk_not_own(desk, by, serial);
 	if (status == DESK_OK)
 		status = desk_run(desk, "UPDATE token SET state = ?2 WHERE serial = ?1", "tt", serial, state);
 	if (status == DESK_OK)

@@ -109,7 +109,8 @@ try "found by a certificate" grep -q $serial <("$helpdesk" token find 0abc12)
 exits "nobody else" 6 "$helpdesk" token find 李四
 try "a request" as olga request $serial --reason "forgot the PIN"
 exits "only one at a time" 5 as olga request $serial --reason "forgot the PIN"
-try "the checklist has four items" test "$("$helpdesk" checklist 1 | wc -l)" = 4
+try "the checklist has four items" test "$("$helpdesk" checklist 1 --json | jq '.checklist | length')" = 4
+try "and says how to note them" grep -q "identify 1 --evidence" <("$helpdesk" checklist 1)
 exits "which all want evidence" 5 as olga identify 1 --evidence letter=1
 exits "nobody approves before" 5 as anna approve 1
 evidence=(--evidence letter=2026-117 --evidence "form=table 3" --evidence identity-document=seen --evidence call-back=yes)
@@ -141,17 +142,58 @@ try "a token without an unlock key" as olga token register $old --holder 王五 
 try "its SO PIN is sealed" as olga escrow put $old --so-pin-file puk
 exits "nobody opens it alone" 2 as olga escrow show $old
 # shellcheck disable=SC2046
-exits "nor twice the same" 5 as otto escrow show $old $(with otto)
+exits "nor twice the same" 5 as otto escrow show $old --by-hand $(with otto)
 # shellcheck disable=SC2046
-as olga escrow show $old $(with anna) >shown
+exits "a token that is not here" 7 as olga escrow show $old $(with anna)
+show() # show FILE LINE: by hand, and what is typed at the end
+{
+	# shellcheck disable=SC2046
+	as olga escrow show $old --by-hand $(with anna) <<<"$2" >"$1" 2>&1
+}
+show shown ""
+try "not said to be done: it goes on" test $? = 7
 grep -q puk-87654321 shown && ok "two see it" || bad "two see it: $(cat shown)"
 new=$(sed -n 's/.*now: //p' shown)
-# shellcheck disable=SC2046
-as olga escrow show $old $(with anna) >shown
-grep -q puk-87654321 shown && bad "it was shown twice" || ok "once"
+try "it is being replaced" test "$("$helpdesk" token find $old --json | jq '.tokens[0].escrow_pending')" = 1
+try "done" show shown "done"
+grep -qF "now: $new" shown && ok "with the same one" || bad "with the same one: $(cat shown)"
+try "and again" show shown "done"
+grep -q puk-87654321 shown && bad "it was shown twice" || ok "the first is never shown again"
 grep -qF "once: $new" shown && ok "then the one that replaced it" || bad "then the one that replaced it"
 try "sealed PINs are nowhere in the files" sh -c "! cat desk/* heads | grep -aqE 'puk-87654321|$new'"
 try "nor answers" sh -c "! cat desk/* heads | grep -aqi '$answer'"
+
+# ---- the next version of the master key ----
+
+printf '\x11\x22\x33\x44\xc4\xc5\xc6\xc7\xc8\xc9\xca\xcb\xcc\xcd\xce\xcf' >master.bin
+pkcs11-tool --module "$softhsm" --token-label desk-master --login --pin 4711pin --write-object master.bin --type secrkey \
+	--key-type AES:16 --label unlock-2 --id 02 --usage-sign >/dev/null 2>&1 || exit 1
+uri2="pkcs11:token=desk-master;object=unlock-2?module-path=$softhsm&pin-source=file:$work/pin"
+# shellcheck disable=SC2046
+{
+exits "a version is used once" 3 as anna key add --key-version 1 --master "$uri2" $(with arno)
+exits "a wrong key is none" 3 as anna key add --key-version 2 --master "${uri2/-2/-3}" $(with arno)
+exits "nobody adds it alone" 2 as anna key add --key-version 2 --master "$uri2"
+try "two add a version" as anna key add --key-version 2 --master "$uri2" $(with arno)
+}
+roll() # roll SERIAL KEY VERSION: a whole unlock
+{
+	local id challenge
+	export SOFT_TOKEN_VERSION=$3
+	id=$(as olga request "$1" --reason forgot --json | jq .request)
+	as olga identify "$id" "${evidence[@]}" >/dev/null && as anna approve "$id" >/dev/null || return 1
+	challenge=$("$token" "$2" "$1" "state-roll" challenge)
+	"$token" "$2" "$1" "state-roll" answer "$(as olga respond "$id" "$challenge" --json | jq -r .answer)" || return 1
+	as olga confirm "$id" "$("$token" "$2" "$1" "state-roll" proof)"
+}
+rolling=0102030405060711
+as olga token register $rolling --holder 赵六 >/dev/null
+try "the first version still answers" roll $rolling $master 1
+try "so does the second" roll $rolling 11223344c4c5c6c7c8c9cacbcccdcecf 2
+try "the register knows" test "$("$helpdesk" token find $rolling --json | jq '.tokens[0].version')" = 2
+try "two versions" test "$("$helpdesk" key list | wc -l)" = 2
+# shellcheck disable=SC2046
+try "the first one's end" as anna key retire 1 $(with arno)
 
 # ---- the record ----
 
@@ -165,6 +207,8 @@ exits "a change" 8 "$helpdesk" audit verify --file bad.txt
 try "is named" grep -q 'entry 7' <("$helpdesk" audit verify --file bad.txt 2>&1)
 sed '$d' record.txt >bad.txt
 exits "a missing end" 8 "$helpdesk" audit verify --file bad.txt --head "$head"
+exits "by the file of heads too" 8 "$helpdesk" audit verify --file bad.txt --head-file heads
+try "which fits the whole" "$helpdesk" audit verify --file record.txt --head-file heads
 exits "the auditor is not an operator" 5 as arno request $serial --reason x
 try "refusals are in the record" grep -q refused <("$helpdesk" audit list)
 chmod a-w heads

@@ -2,7 +2,7 @@
 /*
  * A token that is nothing but doc/token-protocol.md section 5, in a file: for tests of the desk without a reader.
  *	soft_token MASTER-HEX SERIAL FILE challenge | answer CODE | proof
- * The file holds counter, tries and the pending R, as text.
+ * The file holds counter, tries and the pending R, as text. SOFT_TOKEN_VERSION: of the master key, else 1.
  */
 #include "config.h"
 
@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/code_text.h"
@@ -47,6 +48,7 @@ static bool load(struct token *t, const char *master, const char *serial, const 
 	uint8_t key[UNLOCK_KEY_SIZE], input[UNLOCK_INPUT_MAX];
 	struct builder b = builder_of(input, sizeof(input));
 	char random[HEX_SIZE(UNLOCK_RANDOM_SIZE)] = "";
+	const char *version = getenv("SOFT_TOKEN_VERSION");
 	unsigned counter = 0, pending = 0;
 	FILE *f = fopen(path, "re");
 
@@ -56,14 +58,14 @@ static bool load(struct token *t, const char *master, const char *serial, const 
 			return false;
 		fclose(f);
 	}
-	t->c.version = 1;
+	t->c.version = version != NULL ? (uint8_t)atoi(version) : 1;
 	t->c.counter = (uint16_t)counter;
 	t->pending = pending != 0;
 	if (random[0] != '\0' && !from_hex(random, t->c.random, sizeof(t->c.random)))
 		return false;
 	if (!from_hex(master, key, sizeof(key)) || !from_hex(serial, t->c.serial, sizeof(t->c.serial)))
 		return false;
-	unlock_kdf_input(&b, 1, UNLOCK_LABEL_PIN, 1, t->c.serial, 128);
+	unlock_kdf_input(&b, 1, UNLOCK_LABEL_PIN, t->c.version, t->c.serial, 128);
 	return cmac(key, builder_bytes(&b), t->key);
 }
 

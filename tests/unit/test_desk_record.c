@@ -260,7 +260,7 @@ static void check_export(struct bench *b, const struct text *t, const struct des
 		if (t->lines[i] != NULL)
 			fputs(t->lines[i], f);
 	rewind(f);
-	assert_int_equal(desk_export_verify(f, head, &verdict), wrong == 0 ? DESK_OK : DESK_RECORD_WRONG);
+	assert_int_equal(desk_export_verify(f, head, NULL, &verdict), wrong == 0 ? DESK_OK : DESK_RECORD_WRONG);
 	assert_int_equal(verdict.wrong, wrong);
 	fclose(f);
 }
@@ -346,6 +346,84 @@ static void killed_at_any_moment(void **state)
 	b->desk = bench_open(b);
 }
 
+/* ---- a desk that is killed while it is made ---- */
+
+static int64_t moment(void *arg)
+{
+	return *(int64_t *)arg;
+}
+
+static enum desk_status make(const char *dir, int64_t *now)
+{
+	struct desk_master master;
+	bench_master(&master);
+	struct desk_new new = {.dir = dir, .key_version = 1, .master = &master, .now = moment, .now_arg = now};
+
+	return desk_create(&new);
+}
+
+static void remove_desk(const char *dir)
+{
+	static const char *const names[] = {
+		"desk.db", "desk.db-wal", "desk.db-shm", "desk.db.new", "desk.db.new-wal", "desk.db.new-shm", "heads"};
+	char path[128];
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* Either there is no desk, and the next one makes it; or there is a whole one. */
+static void killed_while_it_is_made(void **state)
+{
+	struct bench *b = *state;
+	int64_t now = b->now;
+	char dir[64], half[160];
+	int whole = 0, none = 0;
+
+	snprintf(dir, sizeof(dir), "%.57s.made", b->dir);
+	snprintf(half, sizeof(half), "%s/desk.db", dir);
+	for (useconds_t delay = 300; delay < 60000; delay += delay / 6) {
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(make(dir, &now) == DESK_OK ? 0 : 1);
+		assert_true(pid > 0);
+		usleep(delay);
+		kill(pid, SIGKILL);
+		int status = 0;
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		bool there = access(half, F_OK) == 0;
+		whole += there, none += !there;
+		if (!there) {
+			enum desk_status s = make(dir, &now);
+			if (s != DESK_OK)
+				fail_msg("after %u us: %s: %s", (unsigned)delay, desk_status_name(s), desk_detail());
+		}
+		struct bench again = {.now = now};
+		snprintf(again.dir, sizeof(again.dir), "%s", dir);
+		struct desk_verdict verdict;
+		again.desk = bench_open(&again);
+		assert_int_equal(desk_record_verify(again.desk, NULL, &verdict), DESK_OK);
+		assert_int_equal(verdict.head.count, 1);
+		desk_close(again.desk);
+		assert_int_equal(make(dir, &now), DESK_EXISTS);
+		remove_desk(dir);
+	}
+	assert_true(whole > 0 && none > 0);
+	/* the heads of another record */
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(half, sizeof(half), "%s/heads", dir);
+	FILE *f = fopen(half, "we");
+	assert_non_null(f);
+	fputs("1:00\n", f);
+	fclose(f);
+	assert_int_equal(make(dir, &now), DESK_EXISTS);
+	assert_int_equal(access(half, F_OK), 0); /* and they stay */
+	remove_desk(dir);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, bench_end)
@@ -368,6 +446,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_request_changed_past_the_rules, bench_new, bench_end),
 		TEST(every_tampering_with_an_export),
 		cmocka_unit_test_setup_teardown(killed_at_any_moment, bench_new, bench_end),
+		cmocka_unit_test_setup_teardown(killed_while_it_is_made, bench_new, bench_end),
 	};
 	return cmocka_run_group_tests(tests, make_model, drop_model);
 }

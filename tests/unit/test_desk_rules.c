@@ -277,6 +277,16 @@ static void only_an_active_token(void **state)
 	}
 }
 
+static int64_t alarms(struct bench *b)
+{
+	int64_t n = 0;
+
+	assert_int_equal(desk_number(b->desk, &n,
+				 "SELECT count(*) FROM record WHERE json_extract(entry, '$.alarm-counter') = 1", ""),
+		DESK_OK);
+	return n;
+}
+
 static void only_a_fitting_challenge(void **state)
 {
 	struct bench *b = *state;
@@ -308,15 +318,34 @@ static void only_a_fitting_challenge(void **state)
 	token.challenge.counter = 7;
 	token_challenge(&token, challenge);
 	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_COUNTER_BACK);
-	/* one that is ahead is answered, with an alarm in the record */
+	/* one that is ahead by an answer that nobody confirmed is what we gave; by more is not */
+	token.challenge.counter = 8;
+	token_challenge(&token, challenge);
+	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_OK);
+	b->now += 15 * 60;
+	id = bench_request(b, SERIAL, "approved");
+	token.challenge.counter = 9;
+	token_challenge(&token, challenge);
+	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_OK);
+	assert_int_equal(alarms(b), 0);
+	assert_true(token_answer(&token, answer, proof));
+	olga = bench_login(b, OLGA);
+	assert_int_equal(desk_confirm(b->desk, &olga, id, proof, &fault), DESK_OK);
+	b->now += 86400;
+	id = bench_request(b, SERIAL, "approved");
+	token.challenge.counter = 11;
+	token_challenge(&token, challenge);
+	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_OK);
+	assert_int_equal(alarms(b), 1);
+	assert_true(token_answer(&token, answer, proof));
+	olga = bench_login(b, OLGA);
+	assert_int_equal(desk_confirm(b->desk, &olga, id, proof, &fault), DESK_OK);
+	id = bench_request(b, SERIAL, "approved");
+	/* one that is far ahead is answered, with an alarm in the record */
 	token.challenge.counter = 20;
 	token_challenge(&token, challenge);
 	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_OK);
-	int64_t alarms = 0;
-	assert_int_equal(desk_number(b->desk, &alarms,
-				 "SELECT count(*) FROM record WHERE json_extract(entry, '$.alarm-counter') = 1", ""),
-		DESK_OK);
-	assert_int_equal(alarms, 1);
+	assert_int_equal(alarms(b), 2);
 }
 
 static void people_prove_who_they_are(void **state)
@@ -364,7 +393,7 @@ static void escrow_opens_for_two_and_once(void **state)
 	struct bench *b = *state;
 	struct desk_person olga = bench_login(b, OLGA), anna = bench_login(b, ANNA), otto = bench_login(b, OTTO);
 	struct desk_token plain = {.serial = SERIAL, .holder = "Li", .no_unlock = true};
-	char old[DESK_ESCROW_PIN_SIZE], new[DESK_ESCROW_PIN_SIZE], third[DESK_ESCROW_PIN_SIZE];
+	struct desk_escrow first, again, second;
 	struct bytes pin = BYTES((const uint8_t *)"puk-12345678", 12);
 	int64_t id, found = 0;
 
@@ -373,14 +402,34 @@ static void escrow_opens_for_two_and_once(void **state)
 	assert_int_equal(desk_escrow_put(b->desk, &olga, SERIAL, BYTES(pin.data, 5)), DESK_ESCROW_PIN);
 	assert_int_equal(desk_escrow_put(b->desk, &olga, SERIAL, pin), DESK_OK);
 	assert_int_equal(desk_escrow_put(b->desk, &olga, SERIAL, pin), DESK_ESCROW_EXISTS);
-	assert_int_equal(desk_escrow_show(b->desk, &olga, NULL, SERIAL, old, new), DESK_SAME_PERSON);
-	assert_int_equal(desk_escrow_show(b->desk, &anna, &anna, SERIAL, old, new), DESK_SAME_PERSON);
-	assert_int_equal(desk_escrow_show(b->desk, &anna, &olga, SERIAL, old, new), DESK_ROLE);
-	assert_int_equal(desk_escrow_show(b->desk, &olga, &anna, SERIAL, old, new), DESK_OK);
-	assert_string_equal(old, "puk-12345678");
-	assert_int_equal(strlen(new), 20);
-	assert_int_equal(desk_escrow_show(b->desk, &anna, &otto, SERIAL, third, old), DESK_OK);
-	assert_string_equal(third, new); /* the one that was set in the same step; the first is gone */
+	assert_int_equal(desk_escrow_begin(b->desk, &olga, NULL, SERIAL, 0, &first), DESK_SAME_PERSON);
+	assert_int_equal(desk_escrow_begin(b->desk, &anna, &anna, SERIAL, 0, &first), DESK_SAME_PERSON);
+	assert_int_equal(desk_escrow_begin(b->desk, &anna, &olga, SERIAL, 0, &first), DESK_ROLE);
+	assert_int_equal(desk_escrow_begin(b->desk, &olga, &anna, SERIAL, 33, &first), DESK_ESCROW_PIN);
+	assert_int_equal(desk_escrow_done(b->desk, &olga, &anna, SERIAL, true), DESK_NOT_FOUND);
+	assert_int_equal(desk_escrow_begin(b->desk, &olga, &anna, SERIAL, 0, &first), DESK_OK);
+	assert_string_equal(first.present, "puk-12345678");
+	assert_int_equal(strlen(first.next), 20);
+	assert_false(first.again);
+	/* not ended: both are still there, and it goes on with the same two */
+	assert_int_equal(desk_escrow_begin(b->desk, &anna, &otto, SERIAL, 0, &again), DESK_OK);
+	assert_true(again.again);
+	assert_string_equal(again.present, first.present);
+	assert_string_equal(again.next, first.next);
+	assert_int_equal(desk_escrow_put(b->desk, &olga, SERIAL, pin), DESK_ESCROW_EXISTS);
+	b->now += 3599; /* they were using it */
+	assert_int_equal(desk_escrow_done(b->desk, &olga, &olga, SERIAL, true), DESK_SAME_PERSON);
+	assert_int_equal(desk_escrow_done(b->desk, &olga, &anna, SERIAL, true), DESK_OK);
+	assert_int_equal(desk_escrow_done(b->desk, &olga, &anna, SERIAL, true), DESK_NOT_FOUND);
+	olga = bench_login(b, OLGA), anna = bench_login(b, ANNA);
+	assert_int_equal(desk_escrow_begin(b->desk, &olga, &anna, SERIAL, 6, &second), DESK_OK);
+	assert_string_equal(second.present, first.next); /* the first is gone */
+	assert_int_equal(strlen(second.next), 6);
+	assert_string_not_equal(second.next, first.next);
+	b->now += 3600;
+	assert_int_equal(desk_escrow_done(b->desk, &olga, &anna, SERIAL, true), DESK_LOGIN_AGE);
+	olga = bench_login(b, OLGA), anna = bench_login(b, ANNA);
+	assert_int_equal(desk_escrow_done(b->desk, &olga, &anna, SERIAL, false), DESK_OK);
 	assert_int_equal(
 		desk_number(b->desk, &found, "SELECT count(*) FROM escrow WHERE sealed IS NOT NULL", ""), DESK_OK);
 	assert_int_equal(found, 1);
@@ -388,10 +437,110 @@ static void escrow_opens_for_two_and_once(void **state)
 	plain.serial = "0102030405060709";
 	assert_int_equal(desk_token_register(b->desk, &olga, &plain), DESK_OK);
 	assert_int_equal(desk_run(b->desk, "UPDATE escrow SET token = '0102030405060709'", ""), DESK_OK);
-	assert_int_equal(desk_escrow_show(b->desk, &olga, &anna, "0102030405060709", old, new), DESK_DAMAGED);
+	assert_int_equal(desk_escrow_begin(b->desk, &olga, &anna, "0102030405060709", 0, &second), DESK_DAMAGED);
 	/* and one that is unlocked by phone has none */
 	bench_register(b, "0102030405060710");
 	assert_int_equal(desk_escrow_put(b->desk, &olga, "0102030405060710", pin), DESK_USAGE);
+}
+
+/* Two versions of the master key: each challenge is answered with the one that it names. */
+static void the_master_key_rolls_over(void **state)
+{
+	struct bench *b = *state;
+	struct desk_person anna = bench_login(b, ANNA), aude = bench_login(b, AUDE), olga = bench_login(b, OLGA);
+	struct soft_token token = token_new(SERIAL);
+	char challenge[CODE_TEXT_SIZE], answer[CODE_TEXT_SIZE], proof[CODE_TEXT_SIZE];
+	struct code_fault fault;
+	json_t *rows = NULL;
+	int64_t id = 0;
+
+	bench_register(b, SERIAL);
+	assert_int_equal(desk_master_add(b->desk, &olga, &aude, 2, "pkcs11:object=two"), DESK_ROLE);
+	assert_int_equal(desk_master_add(b->desk, &anna, &anna, 2, "pkcs11:object=two"), DESK_SAME_PERSON);
+	assert_int_equal(desk_master_add(b->desk, &anna, &aude, 1, "pkcs11:object=two"), DESK_EXISTS);
+	assert_int_equal(desk_master_add(b->desk, &anna, &aude, 4, "pkcs11:object=none"), DESK_MASTER); /* tried */
+	assert_int_equal(desk_master_add(b->desk, &anna, &aude, 2, "pkcs11:object=two"), DESK_OK);
+	/* the old version still */
+	for (uint8_t version = 1; version <= 2; version++) {
+		token.challenge.version = version;
+		id = bench_request(b, SERIAL, "approved");
+		token_challenge(&token, challenge);
+		assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_OK);
+		assert_true(token_answer(&token, answer, proof));
+		olga = bench_login(b, OLGA);
+		assert_int_equal(desk_confirm(b->desk, &olga, id, proof, &fault), DESK_OK);
+	}
+	/* but a token that came with the new one doesn't go back */
+	token.challenge.version = 1;
+	id = bench_request(b, SERIAL, "approved");
+	token_challenge(&token, challenge);
+	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_KEY_VERSION);
+	assert_int_equal(refusals(b, "KEY_VERSION"), 1);
+	/* one that the desk does not have */
+	token.challenge.version = 3;
+	token_challenge(&token, challenge);
+	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_KEY_VERSION);
+	/* the old one's end */
+	bench_register(b, "0102030405060709");
+	struct soft_token old = token_new("0102030405060709");
+	id = bench_request(b, "0102030405060709", "approved");
+	anna = bench_login(b, ANNA), aude = bench_login(b, AUDE);
+	assert_int_equal(desk_master_retire(b->desk, &anna, &anna, 1), DESK_SAME_PERSON);
+	assert_int_equal(desk_master_retire(b->desk, &anna, &aude, 3), DESK_NOT_FOUND);
+	assert_int_equal(desk_master_retire(b->desk, &anna, &aude, 1), DESK_OK);
+	assert_int_equal(desk_master_retire(b->desk, &anna, &aude, 1), DESK_NOT_FOUND);
+	assert_int_equal(desk_master_retire(b->desk, &anna, &aude, 2), DESK_LAST_KEY);
+	token_challenge(&old, challenge);
+	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_KEY_VERSION);
+	assert_int_equal(desk_master_list(b->desk, &rows), DESK_OK);
+	assert_int_equal(json_array_size(rows), 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "state")), "retired");
+	json_decref(rows);
+}
+
+/* Nobody takes part in the unlocking of their own token, by its certificate or its holder's name. */
+static void nobody_unlocks_their_own(void **state)
+{
+	static const char *const anna_has[] = {"", "003", NULL}; /* the bench numbers certificates */
+	struct bench *b = *state;
+	struct desk_person olga = bench_login(b, OLGA), otto = bench_login(b, OTTO), anna = bench_login(b, ANNA);
+	struct desk_person arno = bench_login(b, ARNO), aude = bench_login(b, AUDE);
+	struct desk_token own = {.serial = SERIAL, .holder = "Olga"},
+			  hers = {.serial = "0102030405060709", .holder = "A."};
+	struct soft_token token = token_new(SERIAL);
+	char challenge[CODE_TEXT_SIZE], answer[CODE_TEXT_SIZE];
+	json_t *evidence = bench_evidence();
+	int64_t id = 0;
+
+	assert_int_equal(desk_token_register(b->desk, &otto, &own), DESK_OK);
+	assert_int_equal(desk_request(b->desk, &olga, SERIAL, "x", &id), DESK_OWN_TOKEN);
+	assert_int_equal(desk_request(b->desk, &otto, SERIAL, "x", &id), DESK_OK);
+	assert_int_equal(desk_identify(b->desk, &olga, id, evidence), DESK_OWN_TOKEN);
+	assert_int_equal(desk_identify(b->desk, &otto, id, evidence), DESK_OK);
+	assert_int_equal(desk_approve(b->desk, &arno, id), DESK_OK);
+	token_challenge(&token, challenge);
+	assert_int_equal(respond(b, OLGA, id, challenge, answer), DESK_OWN_TOKEN);
+	assert_int_equal(respond(b, OTTO, id, challenge, answer), DESK_OK);
+	assert_int_equal(refusals(b, "OWN_TOKEN"), 3);
+	/* by the number of the certificate, however it is written */
+	hers.certificates = anna_has + 1;
+	assert_int_equal(desk_token_register(b->desk, &olga, &hers), DESK_OK);
+	assert_int_equal(desk_request(b->desk, &olga, hers.serial, "x", &id), DESK_OK);
+	assert_int_equal(desk_identify(b->desk, &olga, id, evidence), DESK_OK);
+	assert_int_equal(desk_approve(b->desk, &anna, id), DESK_OWN_TOKEN);
+	assert_int_equal(desk_approve(b->desk, &arno, id), DESK_OK);
+	assert_int_equal(desk_token_state(b->desk, &olga, hers.serial, "suspended", "x"), DESK_OK);
+	assert_int_equal(desk_token_state(b->desk, &anna, hers.serial, "active", "x"), DESK_OWN_TOKEN);
+	assert_int_equal(desk_token_state(b->desk, &arno, hers.serial, "active", "x"), DESK_OK);
+	/* nor sees its SO PIN */
+	struct desk_token plain = {.serial = "0102030405060710", .holder = "arno", .no_unlock = true};
+	struct desk_escrow pins;
+	assert_int_equal(desk_token_register(b->desk, &olga, &plain), DESK_OK);
+	assert_int_equal(
+		desk_escrow_put(b->desk, &olga, plain.serial, BYTES((const uint8_t *)"puk-12345678", 12)), DESK_OK);
+	assert_int_equal(desk_escrow_begin(b->desk, &arno, &aude, plain.serial, 0, &pins), DESK_OWN_TOKEN);
+	assert_int_equal(desk_escrow_begin(b->desk, &olga, &arno, plain.serial, 0, &pins), DESK_OWN_TOKEN);
+	json_decref(evidence);
 }
 
 /* Two operators, two processes, one request: one answers. */
@@ -526,6 +675,8 @@ int main(void)
 		TEST(people_prove_who_they_are),
 		TEST(staff_changes_need_two),
 		TEST(escrow_opens_for_two_and_once),
+		TEST(the_master_key_rolls_over),
+		TEST(nobody_unlocks_their_own),
 		TEST(two_at_once),
 		TEST(the_clock_may_not_go_back),
 		TEST(no_record_no_answer),

@@ -201,6 +201,27 @@ static enum desk_status ask(const char *what, char *line)
 	return status;
 }
 
+void cli_hold(void)
+{
+	struct sigaction catch = {.sa_handler = on_signal};
+
+	sigemptyset(&catch.sa_mask);
+	for (size_t i = 0; i < ENDING; i++)
+		sigaction(ending[i], &catch, NULL);
+}
+
+void cli_wait_line(char *out, size_t cap)
+{
+	size_t n = 0;
+	char c;
+
+	/* by bytes: what follows is nobody's business */
+	while (interrupted == 0 && read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+		if (n + 1 < cap)
+			out[n++] = c;
+	out[interrupted == 0 ? n : 0] = '\0';
+}
+
 static enum desk_status read_file_line(const char *path, char *line)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -263,15 +284,20 @@ static enum desk_status log_in(
 	return status;
 }
 
-enum desk_status cli_log_in(struct cli *cli, bool two)
+enum desk_status cli_people_given(const struct cli *cli, bool two)
 {
-	enum desk_status status = DESK_OK;
-
 	if (cli->as == NULL || cli->login == NULL)
 		return cli_fail(DESK_USAGE, _("say who you are and where your token is: --as NAME --login URI"));
 	if (two && (cli->second == NULL || cli->second_login == NULL))
 		return cli_fail(DESK_USAGE, _("this needs two people: --second NAME --second-login URI"));
-	if (cli->desk == NULL)
+	return DESK_OK;
+}
+
+enum desk_status cli_log_in(struct cli *cli, bool two)
+{
+	enum desk_status status = cli_people_given(cli, two);
+
+	if (status == DESK_OK && cli->desk == NULL)
 		status = cli_open(cli);
 	if (status == DESK_OK)
 		status = log_in(cli, cli->as, cli->login, &cli->pin, &cli->by);

@@ -32,7 +32,7 @@ struct cli {
 	size_t certificate_count, evidence_count;
 	const char *head, *file, *output; /* audit */
 	int64_t from;
-	bool no_unlock, open, json;
+	bool no_unlock, open, by_hand, json;
 	int argc; /* operands */
 	char **argv;
 
@@ -44,6 +44,8 @@ struct cli {
 /* Opens the desk; log_in also logs in who --as says, and who --second says when `two`. */
 enum desk_status cli_open(struct cli *cli);
 enum desk_status cli_log_in(struct cli *cli, bool two);
+/* The command line says who; nobody is asked for anything yet. */
+enum desk_status cli_people_given(const struct cli *cli, bool two);
 /* NUL-terminated, in secure memory: give it to secmem_free(). */
 enum desk_status cli_pin(const struct pin_source *source, const char *what, char **out);
 /* desk_pin_source with a struct pin_source. */
@@ -59,10 +61,19 @@ enum desk_status cli_read_file(const char *path, size_t max, uint8_t **out, size
 void cli_say(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "2026-11-21 08:00:00Z", "-" for 0. */
 void cli_time(int64_t seconds, char out[32]);
+/*
+ * Waits for a line on standard input, of which the beginning comes back; a signal that would end the program, or the
+ * end of the input, ends the wait with an empty one. cli_hold: from here on such a signal only waits to be asked for.
+ */
+void cli_hold(void);
+void cli_wait_line(char *out, size_t cap);
 /* What is wrong with a code, in words, as the detail of CODE. */
 enum desk_status cli_code_fault(const struct code_fault *fault);
 
 enum desk_status cmd_init(struct cli *cli);
+enum desk_status cmd_key_add(struct cli *cli);
+enum desk_status cmd_key_retire(struct cli *cli);
+enum desk_status cmd_key_list(struct cli *cli);
 enum desk_status cmd_staff_add(struct cli *cli);
 enum desk_status cmd_staff_remove(struct cli *cli);
 enum desk_status cmd_staff_list(struct cli *cli);

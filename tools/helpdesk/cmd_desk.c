@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* init, staff, audit: the desk itself. */
+/* init, key, staff, audit: the desk itself. */
 #include "config.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ enum desk_status cmd_init(struct cli *cli)
 	char dir[PATH_MAX], head_file[PATH_MAX];
 	struct desk_new new = {
 		.master_uri = cli->master,
-		.key_version = (uint8_t)cli->key_version,
+		.key_version = cli->key_version != 0 ? (uint8_t)cli->key_version : 1,
 		.operator_hourly = cli->operator_hourly,
 		.pin = cli_pin_callback,
 		.pin_arg = &init_pin,
@@ -62,6 +62,56 @@ enum desk_status cmd_init(struct cli *cli)
 			_("The desk is in %s. Register an operator and two approvers next: ukey-helpdesk staff add"),
 			cli->dir);
 	free(profiles);
+	return status;
+}
+
+/* ---- versions of the master key ---- */
+
+enum desk_status cmd_key_add(struct cli *cli)
+{
+	enum desk_status status = DESK_OK;
+
+	if (cli->master == NULL || cli->key_version == 0)
+		return cli_fail(DESK_USAGE, _("give the key and its version: --master URI --key-version N"));
+	status = cli_log_in(cli, true);
+	if (status == DESK_OK)
+		status = desk_master_add(cli->desk, &cli->by, &cli->second_by, (uint8_t)cli->key_version, cli->master);
+	if (status == DESK_OK)
+		cli_say(cli, _("Key version %lld is in use, beside the others."), (long long)cli->key_version);
+	return status;
+}
+
+enum desk_status cmd_key_retire(struct cli *cli)
+{
+	int64_t version = 0;
+	enum desk_status status = cli_number(cli->argv[0], 1, 255, &version);
+
+	if (status == DESK_OK)
+		status = cli_log_in(cli, true);
+	if (status == DESK_OK)
+		status = desk_master_retire(cli->desk, &cli->by, &cli->second_by, (uint8_t)version);
+	if (status == DESK_OK)
+		cli_say(cli, _("Key version %lld answers nothing any more."), (long long)version);
+	return status;
+}
+
+enum desk_status cmd_key_list(struct cli *cli)
+{
+	json_t *rows = NULL, *row;
+	size_t i;
+	enum desk_status status = cli_open(cli);
+
+	if (status == DESK_OK)
+		status = desk_master_list(cli->desk, &rows);
+	json_array_foreach(rows, i, row)
+	{
+		cli_say(cli, "%lld\t%s\t%lld\t%s", (long long)json_integer_value(json_object_get(row, "version")),
+			json_string_value(json_object_get(row, "state")),
+			(long long)json_integer_value(json_object_get(row, "tokens")),
+			json_string_value(json_object_get(row, "uri")));
+	}
+	if (status == DESK_OK)
+		json_object_set_new(cli->result, "keys", rows);
 	return status;
 }
 
@@ -190,7 +240,7 @@ static enum desk_status verify_file(const struct cli *cli, const struct desk_hea
 
 	if (file == NULL)
 		return cli_fail(DESK_IO, "%s: %s", cli->file, strerror(errno));
-	status = desk_export_verify(file, head, verdict);
+	status = desk_export_verify(file, head, cli->head_file, verdict);
 	fclose(file);
 	return status;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* token, request ... confirm, escrow: the daily work. */
+/* token, request ... confirm: the daily work. */
 #include "config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/secmem.h"
 #include "tools/helpdesk/cli.h"
 
 static const char *text(const json_t *row, const char *name)
@@ -28,6 +27,7 @@ enum desk_status cmd_token_register(struct cli *cli)
 		.profile = cli->profile,
 		.certificates = cli->certificate_serials,
 		.no_unlock = cli->no_unlock,
+		.key_version = (uint8_t)cli->key_version,
 	};
 	enum desk_status status =
 		cli->holder != NULL ? DESK_OK : cli_fail(DESK_USAGE, _("give the holder: --holder NAME"));
@@ -88,6 +88,20 @@ enum desk_status cmd_request(struct cli *cli)
 	return status;
 }
 
+/* What an approver looks at: who did what, and the evidence. */
+static void tell_more(const struct cli *cli, const json_t *row)
+{
+	static const char *const people[] = {"requested_by", "identified_by", "approved_by", "answered_by"};
+	json_t *evidence = json_loads(text(row, "evidence"), 0, NULL), *value;
+	const char *item;
+
+	for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++)
+		if (json_is_string(json_object_get(row, people[i])))
+			cli_say(cli, "  %s: %s", people[i], text(row, people[i]));
+	json_object_foreach(evidence, item, value) cli_say(cli, "  %s: %s", item, json_string_value(value));
+	json_decref(evidence);
+}
+
 enum desk_status cmd_list(struct cli *cli)
 {
 	json_t *rows = NULL, *row;
@@ -101,10 +115,13 @@ enum desk_status cmd_list(struct cli *cli)
 		status = desk_requests(cli->desk, id, cli->open, &rows);
 	json_array_foreach(rows, i, row)
 	{
-		char made[32];
+		char made[32], until[32];
 		cli_time(json_integer_value(json_object_get(row, "created")), made);
-		cli_say(cli, "%lld\t%s\t%s\t%s\t%s\t%s", (long long)json_integer_value(json_object_get(row, "id")),
-			text(row, "state"), text(row, "token"), text(row, "holder"), made, text(row, "reason"));
+		cli_time(json_integer_value(json_object_get(row, "expires")), until);
+		cli_say(cli, "%lld\t%s\t%s\t%s\t%s\t%s\t%s", (long long)json_integer_value(json_object_get(row, "id")),
+			text(row, "state"), text(row, "token"), text(row, "holder"), made, until, text(row, "reason"));
+		if (id != 0)
+			tell_more(cli, row);
 	}
 	json_object_set_new(cli->result, "requests", rows);
 	return status;
@@ -130,6 +147,8 @@ enum desk_status cmd_checklist(struct cli *cli)
 	{
 		cli_say(cli, "%s", json_string_value(item));
 	}
+	if (status == DESK_OK)
+		cli_say(cli, _("Note each with: ukey-helpdesk identify %lld --evidence ITEM=TEXT ..."), (long long)id);
 	json_object_set_new(cli->result, "checklist", items);
 	return status;
 }
@@ -255,44 +274,5 @@ enum desk_status cmd_confirm(struct cli *cli)
 		return cli_code_fault(&fault);
 	if (status == DESK_OK)
 		cli_say(cli, _("Request %lld is done: the holder set a new PIN."), (long long)id);
-	return status;
-}
-
-/* ---- escrow ---- */
-
-enum desk_status cmd_escrow_put(struct cli *cli)
-{
-	char *pin = NULL;
-	enum desk_status status = cli_log_in(cli, false);
-
-	if (status == DESK_OK)
-		status = cli_pin(&cli->so_pin, _("the security officer (SO PIN)"), &pin);
-	if (status == DESK_OK)
-		status = desk_escrow_put(cli->desk, &cli->by, cli->argv[0], BYTES((const uint8_t *)pin, strlen(pin)));
-	secmem_free(pin);
-	if (status == DESK_OK)
-		cli_say(cli, _("The SO PIN of token %s is sealed. Destroy every other copy."), cli->argv[0]);
-	return status;
-}
-
-enum desk_status cmd_escrow_show(struct cli *cli)
-{
-	struct {
-		char old[DESK_ESCROW_PIN_SIZE], new[DESK_ESCROW_PIN_SIZE];
-	} *pins = secmem_alloc(sizeof(*pins));
-	enum desk_status status = pins == NULL ? DESK_MEMORY
-				  : cli->json ? cli_fail(DESK_USAGE, _("an SO PIN is shown to people, not to programs"))
-					      : cli_log_in(cli, true);
-
-	if (status == DESK_OK)
-		status = desk_escrow_show(cli->desk, &cli->by, &cli->second_by, cli->argv[0], pins->old, pins->new);
-	if (status == DESK_OK) {
-		/* past stdio, whose buffer is not wiped */
-		fflush(stdout);
-		dprintf(1, _("SO PIN of token %s, shown this once: %s\nSet this one on the token now: %s\n"),
-			cli->argv[0], pins->old, pins->new);
-		cli_say(cli, "%s", _("The new one is in escrow already; nobody is shown the old one again."));
-	}
-	secmem_free(pins);
 	return status;
 }

@@ -19,10 +19,13 @@ static const struct command {
 	const char *arguments, *help;
 } commands[] = {
 	{"init",     NULL,       cmd_init,           0, 0, true,  "--master URI [--key-version N] [--head-file FILE] [--profiles FILE] [--operator-hourly N]", N_("make a desk")},
+	{"key",      "add",      cmd_key_add,        0, 0, true,  "--key-version N --master URI --second NAME --second-login URI", N_("use the next version of the master key too")},
+	{"key",      "retire",   cmd_key_retire,     1, 1, true,  "VERSION --second NAME --second-login URI", N_("answer no token of this key version any more")},
+	{"key",      "list",     cmd_key_list,       0, 0, false, "", N_("versions of the master key, and how many tokens have them")},
 	{"staff",    "add",      cmd_staff_add,      1, 1, true,  "NAME --roles LIST --certificate FILE [--second NAME --second-login URI]", N_("register a member of the staff")},
 	{"staff",    "remove",   cmd_staff_remove,   1, 1, true,  "NAME --second NAME --second-login URI", N_("end somebody's work here")},
 	{"staff",    "list",     cmd_staff_list,     0, 0, false, "", N_("who works here")},
-	{"token",    "register", cmd_token_register, 1, 1, true,  "SERIAL --holder NAME [--unit NAME] [--contact TEXT] [--profile NAME] [--certificate-serial HEX]... [--no-unlock]", N_("register a token")},
+	{"token",    "register", cmd_token_register, 1, 1, true,  "SERIAL --holder NAME [--unit NAME] [--contact TEXT] [--profile NAME] [--certificate-serial HEX]... [--no-unlock | --key-version N]", N_("register a token")},
 	{"token",    "find",     cmd_token_find,     1, 1, false, "SERIAL|HOLDER|CERTIFICATE-SERIAL", N_("find tokens")},
 	{"token",    "list",     cmd_token_find,     0, 0, false, "", N_("all tokens")},
 	{"token",    "state",    cmd_token_state,    2, 2, true,  "SERIAL suspended|lost|active|terminated --reason TEXT", N_("suspend a token, report it lost, or take that back")},
@@ -35,9 +38,9 @@ static const struct command {
 	{"respond",  NULL,       cmd_respond,        2, LIST_MAX, true, "NUMBER CHALLENGE", N_("answer the token's challenge")},
 	{"confirm",  NULL,       cmd_confirm,        2, LIST_MAX, true, "NUMBER PROOF", N_("record the token's proof of completion")},
 	{"escrow",   "put",      cmd_escrow_put,     1, 1, true,  "SERIAL [--so-pin-file FILE | --so-pin-fd N]", N_("seal the SO PIN of a token without an unlock key")},
-	{"escrow",   "show",     cmd_escrow_show,    1, 1, true,  "SERIAL --second NAME --second-login URI", N_("show it once, to two people, with the one to set instead")},
+	{"escrow",   "show",     cmd_escrow_show,    1, 1, true,  "SERIAL --second NAME --second-login URI [--by-hand]", N_("show it once, to two people, and replace it on the token")},
 	{"audit",    "list",     cmd_audit_list,     0, 0, false, "[--from N]", N_("the record")},
-	{"audit",    "verify",   cmd_audit_verify,   0, 0, false, "[--head COUNT:HASH] [--file FILE]", N_("check the record, or an export of it")},
+	{"audit",    "verify",   cmd_audit_verify,   0, 0, false, "[--head COUNT:HASH] [--file FILE [--head-file FILE]]", N_("check the record, or an export of it")},
 	{"audit",    "export",   cmd_audit_export,   0, 0, false, "[--output FILE]", N_("write the record as text")},
 };
 /* clang-format on */
@@ -72,6 +75,7 @@ enum option_id {
 	OPT_REASON,
 	OPT_EVIDENCE,
 	OPT_OPEN,
+	OPT_BY_HAND,
 	OPT_HEAD,
 	OPT_FILE,
 	OPT_OUTPUT,
@@ -118,6 +122,7 @@ static const struct option options[] = {
 	TEXT("reason", OPT_REASON),
 	TEXT("evidence", OPT_EVIDENCE),
 	FLAG("open", OPT_OPEN),
+	FLAG("by-hand", OPT_BY_HAND),
 	TEXT("head", OPT_HEAD),
 	TEXT("file", OPT_FILE),
 	TEXT("output", OPT_OUTPUT),
@@ -247,6 +252,9 @@ static enum desk_status take_option(struct cli *cli, int id)
 	case OPT_OPEN:
 		cli->open = true;
 		return DESK_OK;
+	case OPT_BY_HAND:
+		cli->by_hand = true;
+		return DESK_OK;
 	case OPT_JSON:
 		cli->json = true;
 		return DESK_OK;
@@ -351,7 +359,6 @@ int main(int argc, char **argv)
 		.pin = {.fd = -1},
 		.second_pin = {.fd = -1},
 		.so_pin = {.fd = -1},
-		.key_version = 1,
 		.from = 1,
 		.result = json_object(),
 	};
