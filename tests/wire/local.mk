@@ -8,6 +8,7 @@ wire_ldadd = libwire.la $(ramtoken_ldadd) $(CMOCKA_LIBS)
 
 WIRE_TESTS += \
 	tests/wire/test_access \
+	tests/wire/test_attest \
 	tests/wire/test_chaining \
 	tests/wire/test_channels \
 	tests/wire/test_directory \
@@ -19,6 +20,8 @@ WIRE_TESTS += \
 	tests/wire/test_unlock
 tests_wire_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_access_LDADD = $(wire_ldadd)
+tests_wire_test_attest_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_test_attest_LDADD = $(wire_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_chaining_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_chaining_LDADD = $(wire_ldadd)
 tests_wire_test_channels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
