@@ -12,11 +12,12 @@ libukeycore_la_SOURCES = \
 	driver/pin.c driver/pin_advice.c driver/object.c driver/key.c driver/operate.c \
 	driver/settings.c driver/settings.h \
 	driver/log.c driver/log.h \
+	driver/trust.c driver/trust.h \
 	driver/text.c driver/text.h \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c
-libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS)
-libukeycore_la_LIBADD = $(PCSC_LIBS)
+libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS) $(CRYPTO_CFLAGS)
+libukeycore_la_LIBADD = $(PCSC_LIBS) $(CRYPTO_LIBS)
 
 lib_LTLIBRARIES += libukey.la
 libukey_la_SOURCES =
