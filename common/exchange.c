@@ -55,7 +55,7 @@ static enum exchange_result transmit(struct run *r, const struct apdu *a, uint16
 }
 
 /* ISO 7816-4 5.6: 6Cxx is a wrong Le; the same command with Le = xx follows at once, and is right. */
-static enum exchange_result transmit_right_le(struct run *r, struct apdu a, uint16_t *sw, size_t *got)
+static enum exchange_result transmit_right_le(struct run *r, struct apdu a, uint16_t *sw, size_t *got, bool once)
 {
 	enum exchange_result result = transmit(r, &a, sw, got);
 
@@ -63,6 +63,8 @@ static enum exchange_result transmit_right_le(struct run *r, struct apdu a, uint
 		return result;
 	if (*got > 0)
 		return EXCHANGE_PROTOCOL;
+	if (once)
+		return EXCHANGE_OK;
 	a.le = announced(*sw);
 	result = transmit(r, &a, sw, got);
 	if (result == EXCHANGE_OK && is_sw1(*sw, SW_WRONG_LE))
@@ -81,7 +83,7 @@ static enum exchange_result collect(struct run *r, uint8_t cla, uint16_t *sw)
 		class.channel = of_command.channel;
 	while (result == EXCHANGE_OK && is_sw1(*sw, SW_BYTES_REMAIN)) {
 		struct apdu more = {.cla = apdu_class_encode(&class), .ins = INS_GET_RESPONSE, .le = announced(*sw)};
-		result = transmit_right_le(r, more, sw, &got);
+		result = transmit_right_le(r, more, sw, &got, false);
 		if (result == EXCHANGE_OK && is_sw1(*sw, SW_BYTES_REMAIN) && got == 0)
 			result = EXCHANGE_PROTOCOL;
 	}
@@ -141,7 +143,7 @@ static enum exchange_result run(struct run *r, struct apdu a, uint16_t *sw)
 	*sw = SW_OK;
 	result = chain ? send_chain(r, &a, short_max, sw) : EXCHANGE_OK;
 	if (result == EXCHANGE_OK && *sw == SW_OK) {
-		result = transmit_right_le(r, a, sw, &got);
+		result = transmit_right_le(r, a, sw, &got, x->once);
 		if (result == EXCHANGE_OK)
 			result = collect(r, a.cla, sw);
 	}

@@ -77,6 +77,16 @@ uint64_t link_take_count(struct link *l)
 	return count;
 }
 
+uint64_t link_count(const struct link *l)
+{
+	return l->x.count;
+}
+
+bool link_is_extended(const struct link *l)
+{
+	return l->x.extended;
+}
+
 void link_set_limits(struct link *l, size_t max_command, size_t max_answer)
 {
 	l->x.max_command_data = max_command;
@@ -109,7 +119,7 @@ static bool goes_extended(const struct link *l, const struct apdu *a)
 /* Pieces of one command must not be mixed with another program's. An extended command is one piece. */
 static enum ukey_status send_whole(struct link *l, const struct apdu *a, struct builder *answer, uint16_t *sw)
 {
-	bool pieces = !l->x.extended && (a->data.len > 255 || a->le >= APDU_LE_SHORT_MAX);
+	bool pieces = !l->x.extended && (l->x.once || a->data.len > 255 || a->le >= APDU_LE_SHORT_MAX);
 	enum ukey_status status = pieces ? l->ops->begin(l->connection) : UKEY_OK;
 
 	if (status != UKEY_OK)
@@ -139,5 +149,13 @@ enum ukey_status link_send(struct link *l, const struct apdu *command, struct bu
 		log_answer(l->reader, command, BYTES(answer->data + before, answer->len - before), *sw);
 	else
 		log_failure(l->reader, command, status);
+	return status;
+}
+
+enum ukey_status link_carry(struct link *l, const struct apdu *wrapped, struct builder *answer, uint16_t *sw)
+{
+	l->x.once = true;
+	enum ukey_status status = send_whole(l, wrapped, answer, sw);
+	l->x.once = false;
 	return status;
 }

@@ -32,4 +32,13 @@ void link_set_limits(struct link *l, size_t max_command, size_t max_answer);
  */
 enum ukey_status link_send(struct link *l, const struct apdu *command, struct builder *answer, uint16_t *sw);
 
+/*
+ * For a secure channel, whose commands are good once and depend on how they are coded: the same without the log, and
+ * nothing is ever sent a second time. link_is_extended() says how commands travel.
+ */
+enum ukey_status link_carry(struct link *l, const struct apdu *wrapped, struct builder *answer, uint16_t *sw);
+bool link_is_extended(const struct link *l);
+/* APDUs since the last link_take_count(). */
+uint64_t link_count(const struct link *l);
+
 #endif

@@ -13,6 +13,9 @@ libukeycore_la_SOURCES = \
 	driver/settings.c driver/settings.h \
 	driver/log.c driver/log.h \
 	driver/trust.c driver/trust.h \
+	driver/channel.c driver/channel.h \
+	driver/protect.c driver/protect.h \
+	driver/devices.c driver/devices.h \
 	driver/text.c driver/text.h \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c

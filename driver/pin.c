@@ -9,6 +9,7 @@
 #define PIN_LEAST   6u
 #define PIN_MOST    32u
 #define CLASSES_MAX 4u
+#define HISTORY_MAX 8u
 #define TRIES_LEAST 3u
 #define TRIES_MOST  15u
 #define SO_TRIES    10u
@@ -50,26 +51,43 @@ static struct ukey_pin_info *pin_of(struct ukey_token *t, enum ukey_role role)
  * The PIN of `role` was compared, or blocked: the tries that are left now. A wrong PIN ends its own log-in on the token
  * (doc/token-protocol.md 4.8). After success the counter is full.
  */
-static void compared(struct ukey_token *t, enum ukey_role role, enum ukey_status status)
+static enum ukey_status compared(struct ukey_token *t, enum ukey_role role, enum ukey_status status)
 {
 	const int tries = card_tries(t->port.sw);
+	/* "Blocked" comes bare, and the token was asked inside the channel what is left: somebody lied. */
+	bool lie = false;
 
 	pthread_mutex_lock(&t->lock);
 	struct ukey_pin_info *pin = pin_of(t, role);
-	if (status == UKEY_OK)
+	if (status == UKEY_OK || status == UKEY_PIN_EXPIRED)
 		pin->tries_left = pin->tries_max;
+	else if (t->channel && t->port.sw == SW_PIN_BLOCKED)
+		lie = pin->tries_left > 0;
 	else if (tries >= 0)
 		pin->tries_left = (unsigned)tries;
-	if (status != UKEY_OK && tries >= 0 && t->info.role == role)
+	if (status == UKEY_PIN_EXPIRED)
+		pin->must_change = true;
+	if ((status == UKEY_PIN_EXPIRED || (status != UKEY_OK && tries >= 0)) && !lie && t->info.role == role)
 		t->info.role = UKEY_NOBODY;
+	pthread_mutex_unlock(&t->lock);
+	return lie ? UKEY_CHANNEL_LOST : status;
+}
+
+/* By its holder. */
+static void pin_was_chosen(struct ukey_token *t, enum ukey_role role)
+{
+	pthread_mutex_lock(&t->lock);
+	pin_of(t, role)->must_change = false;
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* By the SO. */
 static void user_pin_was_set(struct ukey_token *t)
 {
 	pthread_mutex_lock(&t->lock);
 	t->info.user_pin.exists = true;
 	t->info.user_pin.tries_left = t->info.user_pin.tries_max;
+	t->info.user_pin.must_change = t->info.pin_change_first;
 	if (t->info.life_cycle == UKEY_INITIALISED)
 		t->info.life_cycle = UKEY_OPERATIONAL;
 	pthread_mutex_unlock(&t->lock);
@@ -102,7 +120,8 @@ static void doubt_end(struct ukey_token *t, bool before, enum ukey_status status
 {
 	const bool answered = t->port.sw != 0 && (t->port.sw != SW_OK || status == UKEY_OK);
 
-	if (!t->link || status == UKEY_OK || status == UKEY_TOKEN_RESET)
+	/* What a session let in ends with its keys, and those are gone when anything went wrong. */
+	if (!t->link || status == UKEY_OK || status == UKEY_TOKEN_RESET || t->channel_wanted)
 		t->uncertain = false;
 	else if (answered)
 		t->uncertain = before;
@@ -115,7 +134,7 @@ static enum ukey_status verify(struct ukey_token *t, enum ukey_role role, struct
 	enum ukey_status status = t->card->verify(&t->port, role, pin, &generation);
 
 	doubt_end(t, before, status);
-	compared(t, role, status);
+	status = compared(t, role, status);
 	if (status == UKEY_OK) {
 		token_set_role(t, role);
 		token_generation(t, generation, false);
@@ -130,7 +149,7 @@ enum ukey_status ukey_login(struct ukey_token *t, enum ukey_role role, const uin
 	/* A PIN of no PIN's length or form is a wrong one, which needs no try to be known. */
 	if (status != UKEY_OK)
 		return status;
-	status = token_begin(t);
+	status = token_begin_protected(t);
 	if (status != UKEY_OK)
 		return status;
 	const enum ukey_role now = role_now(t);
@@ -149,7 +168,7 @@ enum ukey_status ukey_login_again(struct ukey_token *t, const uint8_t *pin, size
 
 	if (status != UKEY_OK)
 		return status;
-	status = token_begin(t);
+	status = token_begin_protected(t);
 	if (status != UKEY_OK)
 		return status;
 	status = token_require(t, UKEY_USER);
@@ -192,15 +211,17 @@ enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, cons
 		status = check_for(t, BYTES(new_pin, new_len));
 	if (status != UKEY_OK)
 		return status;
-	status = token_begin(t);
+	status = token_begin_protected(t);
 	if (status != UKEY_OK)
 		return status;
 	const bool before = doubt_begin(t);
 	status = t->card->change_pin(&t->port, role, BYTES(old_pin, old_len), BYTES(new_pin, new_len));
 	doubt_end(t, before, status);
-	compared(t, role, status);
-	if (status == UKEY_OK)
+	status = compared(t, role, status);
+	if (status == UKEY_OK) {
 		token_set_role(t, role);
+		pin_was_chosen(t, role);
+	}
 	return token_finish(t, explain(t, status));
 }
 
@@ -213,11 +234,11 @@ enum ukey_status ukey_unlock_pin(
 		status = check_for(t, BYTES(new_pin, new_len));
 	if (status != UKEY_OK)
 		return status;
-	status = token_begin(t);
+	status = token_begin_protected(t);
 	if (status != UKEY_OK)
 		return status;
 	status = t->card->unlock_pin(&t->port, BYTES(so_pin, so_len), BYTES(new_pin, new_len));
-	compared(t, UKEY_SO, status);
+	status = compared(t, UKEY_SO, status);
 	if (status == UKEY_OK)
 		user_pin_was_set(t);
 	return token_finish(t, explain(t, status));
@@ -229,7 +250,7 @@ enum ukey_status ukey_set_user_pin(struct ukey_token *t, const uint8_t *new_pin,
 
 	if (status != UKEY_OK)
 		return status;
-	status = token_begin(t);
+	status = token_begin_protected(t);
 	if (status != UKEY_OK)
 		return status;
 	status = token_require(t, UKEY_SO);
@@ -246,7 +267,8 @@ static enum ukey_status check_policy(const struct ukey_initialize *how, unsigned
 {
 	*least = how->pin_min ? how->pin_min : PIN_LEAST;
 	*most = how->pin_max ? how->pin_max : PIN_MOST;
-	if (*least < PIN_LEAST || *most > PIN_MOST || *least > *most || how->pin_classes > CLASSES_MAX)
+	if (*least < PIN_LEAST || *most > PIN_MOST || *least > *most || how->pin_classes > CLASSES_MAX ||
+		how->pin_history > HISTORY_MAX)
 		return UKEY_ARGUMENT;
 	if (how->user_tries && (how->user_tries < TRIES_LEAST || how->user_tries > TRIES_MOST))
 		return UKEY_ARGUMENT;
@@ -287,11 +309,17 @@ static void initialised(struct ukey_token *t, const struct ukey_initialize *how,
 	i->life_cycle = how->user_pin ? UKEY_OPERATIONAL : UKEY_INITIALISED;
 	i->role = UKEY_NOBODY;
 	i->so_pin = (struct ukey_pin_info){.exists = true, .tries_left = SO_TRIES, .tries_max = SO_TRIES};
-	i->user_pin = (struct ukey_pin_info){
-		.exists = how->user_pin != NULL, .tries_left = how->user_pin ? tries : 0, .tries_max = tries};
+	i->user_pin = (struct ukey_pin_info){.exists = how->user_pin != NULL,
+		.tries_left = how->user_pin ? tries : 0,
+		.tries_max = tries,
+		.must_change = how->user_pin && how->pin_change_first};
 	i->pin_min = how->pin_min ? how->pin_min : PIN_LEAST;
 	i->pin_max = how->pin_max ? how->pin_max : PIN_MOST;
 	i->pin_classes = how->pin_classes;
+	i->pin_history = how->pin_history;
+	i->pin_in_channel = i->device_key && !how->pin_in_clear;
+	i->unlock_key.tries_left = i->unlock_key.tries_max;
+	i->pin_change_first = how->pin_change_first;
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -303,7 +331,7 @@ enum ukey_status ukey_initialize(struct ukey_token *t, const struct ukey_initial
 
 	if (status != UKEY_OK)
 		return status;
-	status = token_begin(t);
+	status = token_begin_protected(t);
 	if (status != UKEY_OK)
 		return status;
 	ukey_token_info(t, &info);
@@ -312,7 +340,7 @@ enum ukey_status ukey_initialize(struct ukey_token *t, const struct ukey_initial
 	else
 		status = t->card->initialize(&t->port, how, info.device_key, &generation);
 	if (how->present_so_pin && status != UKEY_OK)
-		compared(t, UKEY_SO, status);
+		status = compared(t, UKEY_SO, status);
 	if (status == UKEY_OK)
 		initialised(t, how, generation);
 	return token_finish(t, status);
@@ -328,7 +356,10 @@ static void blanked(struct ukey_token *t)
 	i->so_pin = i->user_pin = (struct ukey_pin_info){0};
 	i->pin_min = PIN_LEAST;
 	i->pin_max = PIN_MOST;
-	i->pin_classes = 0;
+	i->pin_classes = i->pin_history = 0;
+	i->pin_in_channel = i->device_key;
+	i->unlock_key.tries_left = i->unlock_key.tries_max;
+	i->pin_change_first = false;
 	t->stale = true;
 	pthread_mutex_unlock(&t->lock);
 }

@@ -4,6 +4,7 @@
 #include "driver/context.h"
 #include "driver/directory.h"
 #include "driver/log.h"
+#include "driver/protect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,8 @@ static void token_free(struct ukey_token *t)
 		link_close(t->link, false);
 		link_close(t->incoming, false);
 	}
+	channel_free(t->channel);
+	free(t->chain);
 	ukey_directory_unref(t->directory);
 	token_forget_certificates(t);
 	pthread_cond_destroy(&t->changed);
@@ -77,11 +80,17 @@ static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 	char reader[sizeof t->info.reader];
 	const bool present = t->info.present;
 	const enum ukey_role role = t->info.role;
+	const enum ukey_genuine genuine = t->info.genuine;
+	const bool channel = t->info.channel;
 
 	memcpy(reader, t->info.reader, sizeof reader);
 	t->info = info->token;
 	memcpy(t->info.reader, reader, sizeof reader);
 	t->info.present = present;
+	t->info.channel = channel;
+	/* What was proved, or failed to be, is not for the token to say. */
+	if (genuine == UKEY_GENUINE_YES || genuine == UKEY_GENUINE_NO)
+		t->info.genuine = genuine;
 	/* A role is ours only when we logged in and the card still says so. */
 	t->info.role = (role == UKEY_USER && info->user_verified) || (role == UKEY_SO && info->so_verified)
 			       ? role
@@ -120,8 +129,11 @@ void token_generation(struct ukey_token *t, uint32_t generation, bool ours)
 
 enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s)
 {
-	/* 6982 though we are logged in: the log-in ended behind our back (another program logged out). */
-	if (s == UKEY_NOT_LOGGED_IN && t->port.sw == SW_SECURITY_STATUS)
+	/*
+	 * 6982 though we are logged in: the log-in ended behind our back (another program logged out). Inside a channel
+	 * nobody can, and the token was asked what it says of it.
+	 */
+	if (s == UKEY_NOT_LOGGED_IN && t->port.sw == SW_SECURITY_STATUS && !t->channel)
 		token_set_role(t, UKEY_NOBODY);
 	return s;
 }
@@ -169,27 +181,30 @@ bool ukey_token_supports(struct ukey_token *t, enum ukey_algorithm a)
 
 /* ---- links ------------------------------------------------------------------------------------------------------- */
 
-static void count_commands(struct ukey_token *t, struct link *l)
+void token_count_commands(struct ukey_token *t)
 {
-	uint64_t n = link_take_count(l);
+	uint64_t n = link_take_count(t->link);
 
 	pthread_mutex_lock(&t->lock);
 	t->commands += n;
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* The bare link: for SELECT, and for what must not recover. */
-static enum ukey_status send_bare(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw)
+/* The bare link: for SELECT, for opening a channel, and for what must not recover. */
+enum ukey_status token_send_bare(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw)
 {
 	struct ukey_token *t = ctx;
 	enum ukey_status status = link_send(t->link, command, answer, sw);
 
-	count_commands(t, t->link);
+	token_count_commands(t);
 	return status;
 }
 
+/* The channel goes with the link: to what is found at its end another time it has to be opened anew. */
 static void drop_link(struct ukey_token *t, bool reset)
 {
+	if (t->channel)
+		protect_drop(t);
 	link_close(t->link, reset || t->uncertain);
 	t->link = NULL;
 	t->uncertain = false;
@@ -199,6 +214,7 @@ static void drop_link(struct ukey_token *t, bool reset)
 static void lost(struct ukey_token *t)
 {
 	drop_link(t, false);
+	t->channel_wanted = false;
 	pthread_mutex_lock(&t->lock);
 	if (!t->incoming)
 		t->info.present = false;
@@ -223,6 +239,7 @@ void token_gone(struct ukey_token *t)
 	link_close(incoming, false);
 	if (own) {
 		drop_link(t, false);
+		t->channel_wanted = false;
 		token_end(t);
 	}
 }
@@ -236,6 +253,8 @@ void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *i
 	pthread_mutex_lock(&t->lock);
 	old = t->incoming;
 	t->incoming = l;
+	t->info.channel = false;
+	t->info.genuine = info->token.genuine;
 	set_info_locked(t, info);
 	t->info.present = true;
 	strncpy(t->info.reader, link_reader(l), sizeof t->info.reader - 1);
@@ -247,7 +266,7 @@ void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *i
 /* SELECT on the link that is there; it must be the same token. */
 static enum ukey_status select_again(struct ukey_token *t)
 {
-	struct card_port bare = {.send = send_bare, .ctx = t, .max_answer = t->port.max_answer};
+	struct card_port bare = {.send = token_send_bare, .ctx = t, .max_answer = t->port.max_answer};
 	struct card_info info;
 	enum ukey_status status = t->card->select(&bare, &info);
 
@@ -271,8 +290,11 @@ static enum ukey_status failed(struct ukey_token *t, enum ukey_status s)
 		lost(t);
 		break;
 	case UKEY_COMMUNICATION:
-		/* Who knows what it took: let nobody stay logged in through us, and begin anew next time. */
-		drop_link(t, token_require_any(t) == UKEY_OK);
+		/*
+		 * Who knows what it took: let nobody stay logged in through us, and no logical channel of ours be left
+		 * open, and begin anew next time.
+		 */
+		drop_link(t, t->channel_wanted || token_require_any(t) == UKEY_OK);
 		token_set_role(t, UKEY_NOBODY);
 		break;
 	case UKEY_TOKEN_RESET:
@@ -292,6 +314,8 @@ static enum ukey_status recover(struct ukey_token *t)
 	enum ukey_status status = link_reopen(t->link);
 
 	token_set_role(t, UKEY_NOBODY);
+	if (t->channel)
+		protect_drop(t);
 	if (status == UKEY_OK)
 		status = select_again(t);
 	if (status != UKEY_OK)
@@ -299,10 +323,17 @@ static enum ukey_status recover(struct ukey_token *t)
 	return logged_in ? UKEY_TOKEN_RESET : UKEY_OK;
 }
 
+/* Inside the channel from the first time on that there was one. */
+static enum ukey_status send_through(
+	struct ukey_token *t, const struct apdu *command, struct builder *answer, uint16_t *sw)
+{
+	return t->channel_wanted ? protect_send(t, command, answer, sw) : token_send_bare(t, command, answer, sw);
+}
+
 static enum ukey_status send_recovering(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw)
 {
 	struct ukey_token *t = ctx;
-	enum ukey_status status = t->link ? send_bare(t, command, answer, sw) : UKEY_TOKEN_REMOVED;
+	enum ukey_status status = t->link ? send_through(t, command, answer, sw) : UKEY_TOKEN_REMOVED;
 
 	if (status == UKEY_TOKEN_RESET) {
 		status = recover(t);
@@ -310,7 +341,7 @@ static enum ukey_status send_recovering(void *ctx, const struct apdu *command, s
 		if (status == UKEY_TOKEN_RESET)
 			return status;
 		if (status == UKEY_OK)
-			status = send_bare(t, command, answer, sw);
+			status = send_through(t, command, answer, sw);
 	}
 	return t->link ? failed(t, status) : status;
 }
@@ -353,6 +384,9 @@ void token_seize(struct ukey_token *t)
 	pthread_mutex_unlock(&t->lock);
 	t->port.sw = 0;
 	if (incoming) {
+		if (t->channel)
+			protect_drop(t);
+		t->channel_wanted = false;
 		link_close(t->link, false);
 		t->link = incoming;
 		t->port.max_answer = max_answer;
@@ -396,7 +430,7 @@ enum ukey_status token_finish(struct ukey_token *t, enum ukey_status s)
 
 void token_release(struct ukey_token *t, bool remove)
 {
-	struct card_port bare = {.send = send_bare, .ctx = t};
+	struct card_port bare = {.send = token_send_bare, .ctx = t};
 	bool reset = false;
 
 	pthread_mutex_lock(&t->lock);
@@ -405,10 +439,16 @@ void token_release(struct ukey_token *t, bool remove)
 	if (remove)
 		t->info.present = false;
 	pthread_mutex_unlock(&t->lock);
-	if (!t->link)
+	if (!t->link) {
+		t->channel_wanted = false;
 		return;
-	if (role != UKEY_NOBODY)
+	}
+	/* The log-in inside a channel ends with it. */
+	if (t->channel)
+		reset = protect_close(t, &bare) != UKEY_OK && role != UKEY_NOBODY;
+	else if (role != UKEY_NOBODY)
 		reset = t->card->logout(&bare, role) != UKEY_OK;
+	t->channel_wanted = false;
 	drop_link(t, reset);
 }
 

@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 
 struct cached_certificate;
+struct channel;
 
 struct ukey_token {
 	/* Never changes. */
@@ -34,6 +35,11 @@ struct ukey_token {
 	struct link *link; /* NULL: idle */
 	struct card_port port;
 	bool uncertain; /* the card may be logged in though we cannot tell: reset it on closing */
+	struct channel *channel;
+	bool channel_wanted; /* nothing goes in clear: without a channel the next command opens one first */
+	bool proved;         /* this serial number proved a device key to this process */
+	uint8_t *chain;      /* device certificates as they were last found good; NULL: not known */
+	size_t chain_len;
 
 	/* The refreshing thread's alone: the refresh that saw it last. */
 	unsigned long seen;
@@ -62,6 +68,10 @@ void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *i
 
 /* UKEY_OK, or why nothing can be done with the token: then it is not owned. */
 enum ukey_status token_begin(struct ukey_token *t);
+/* ukey_protect's inside, for the owner: before everything that carries a PIN. */
+enum ukey_status token_protect(struct ukey_token *t);
+/* Both. */
+enum ukey_status token_begin_protected(struct ukey_token *t);
 /* token_outcome and token_end. */
 enum ukey_status token_finish(struct ukey_token *t, enum ukey_status s);
 void token_end(struct ukey_token *t);
@@ -82,6 +92,12 @@ void token_set_info(struct ukey_token *t, const struct card_info *info);
 void token_set_role(struct ukey_token *t, enum ukey_role role);
 /* After a status: a lost log-in is forgotten. Returns the status. */
 enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s);
+
+/* ---- below the channel: for protect.c ---- */
+
+/* card_port.send on the link itself, `ctx` the token. It recovers from nothing. */
+enum ukey_status token_send_bare(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw);
+void token_count_commands(struct ukey_token *t);
 
 /* ---- directory and certificates (cache.c) ---- */
 
