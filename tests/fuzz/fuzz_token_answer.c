@@ -232,6 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!once) {
 		setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+		setenv("XDG_STATE_HOME", "/nonexistent", 1);
 		once = true;
 	}
 	transport_use(&fuzz_ops, NULL);

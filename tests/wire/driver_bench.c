@@ -21,12 +21,13 @@ int bench_setup(void **state)
 {
 	struct bench *b = calloc(1, sizeof *b);
 
-	/* Nothing of the machine's or the user's configuration. */
-	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+	trusted_configure(NULL);
+	trusted_forget();
 	b->loop = loop_new(2);
-	b->chip[0] = ramtoken_new(NULL);
+	b->chip[0] = trusted_token(ramtoken_new(NULL));
 	b->chip[1] = ramtoken_new(NULL);
 	b->chip[1]->hal.serial[7] = 0x02;
+	trusted_token(b->chip[1]);
 	loop_plug(b->loop, 0, b->chip[0]);
 	ok(ukey_open(&b->u));
 	*state = b;

@@ -15,6 +15,7 @@
 
 #include "common/crypto.h"
 #include "tests/wire/loop_transport.h"
+#include "tests/wire/trusted.h"
 
 #define SO_PIN    "87654321"
 #define USER_PIN  "123456"

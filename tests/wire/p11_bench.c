@@ -3,6 +3,8 @@
 
 #include "tests/wire/p11_bench.h"
 
+#include "tests/wire/trusted.h"
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -22,13 +24,15 @@ int bench_setup(void **state)
 	CK_INTERFACE_PTR interface = NULL;
 
 	(void)state;
-	setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+	trusted_configure(NULL);
+	trusted_forget();
 	ok(C_GetInterface(NULL, NULL, &interface, 0));
 	f = interface->pFunctionList;
 	loop = loop_new(2);
-	chip[0] = ramtoken_new(NULL);
+	chip[0] = trusted_token(ramtoken_new(NULL));
 	chip[1] = ramtoken_new(NULL);
 	chip[1]->hal.serial[7] = 0x02;
+	trusted_token(chip[1]);
 	loop_plug(loop, 0, chip[0]);
 	return 0;
 }
