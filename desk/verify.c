@@ -248,6 +248,8 @@ static bool split_line(char *line, int64_t *seq, uint8_t hash[DESK_HASH_SIZE], c
 		return false;
 	*space = '\0';
 	*entry = space + 1;
+	if (strspn(at, "0123456789abcdef") != HEX_SIZE(DESK_HASH_SIZE) - 1) /* as the export writes it, to the letter */
+		return false;
 	return hex_decode(at, &b) && b.len == DESK_HASH_SIZE;
 }
 

@@ -8,12 +8,15 @@ tests_unit_test_unlock_SOURCES = tests/unit/test_unlock.c
 tests_unit_test_unlock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_test_unlock_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
-UNIT_TESTS += tests/unit/test_desk_rules tests/unit/test_desk_record
+UNIT_TESTS += tests/unit/test_desk_rules tests/unit/test_desk_limits tests/unit/test_desk_record
 unit_desk_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(P11KIT_CFLAGS)
 unit_desk_libs = libukeydesk.la $(CMOCKA_LIBS) $(CRYPTO_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS)
 tests_unit_test_desk_rules_SOURCES = tests/unit/test_desk_rules.c tests/unit/desk_help.c tests/unit/desk_help.h
 tests_unit_test_desk_rules_CFLAGS = $(unit_desk_cflags)
 tests_unit_test_desk_rules_LDADD = $(unit_desk_libs)
+tests_unit_test_desk_limits_SOURCES = tests/unit/test_desk_limits.c tests/unit/desk_help.c tests/unit/desk_help.h
+tests_unit_test_desk_limits_CFLAGS = $(unit_desk_cflags)
+tests_unit_test_desk_limits_LDADD = $(unit_desk_libs)
 tests_unit_test_desk_record_SOURCES = tests/unit/test_desk_record.c tests/unit/desk_help.c tests/unit/desk_help.h
 tests_unit_test_desk_record_CFLAGS = $(unit_desk_cflags)
 tests_unit_test_desk_record_LDADD = $(unit_desk_libs)

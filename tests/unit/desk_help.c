@@ -50,7 +50,7 @@ static void version_cmac(uint8_t version, struct bytes in, uint8_t mac[16])
 static enum desk_status soft_cmac(void *arg, uint8_t version, struct bytes in, uint8_t mac[16])
 {
 	(void)arg;
-	if (version > 3)
+	if (version == 0 || version > 3)
 		return DESK_MASTER;
 	version_cmac(version, in, mac);
 	return DESK_OK;

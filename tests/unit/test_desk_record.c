@@ -90,16 +90,21 @@ static int setup(void **state)
 	return 0;
 }
 
-/* As somebody would who can write to the file: without the triggers. */
+/* As somebody would who can write to the file: another program, without the triggers. */
 static void tamper(struct bench *b, const char *sql)
 {
-	char *error = NULL;
+	char *error = NULL, path[128];
+	sqlite3 *other = NULL;
 
-	assert_int_equal(desk_run(b->desk, "DROP TRIGGER record_stays", ""), DESK_OK);
-	assert_int_equal(desk_run(b->desk, "DROP TRIGGER record_same", ""), DESK_OK);
-	assert_int_equal(desk_run(b->desk, "DROP TRIGGER record_next", ""), DESK_OK);
-	if (sqlite3_exec(b->desk->db, sql, NULL, NULL, &error) != SQLITE_OK)
+	bench_path(b, "desk.db", path);
+	assert_int_equal(sqlite3_open_v2(path, &other, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	if (sqlite3_exec(other,
+		    "PRAGMA synchronous = OFF; DROP TRIGGER IF EXISTS record_stays; DROP TRIGGER IF EXISTS record_same;"
+		    "DROP TRIGGER IF EXISTS record_next;",
+		    NULL, NULL, &error) != SQLITE_OK ||
+		sqlite3_exec(other, sql, NULL, NULL, &error) != SQLITE_OK)
 		fail_msg("%s", error);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
 }
 
 static void verify(struct bench *b, const struct desk_head *head, int64_t wrong)
@@ -265,9 +270,17 @@ static void check_export(struct bench *b, const struct text *t, const struct des
 	fclose(f);
 }
 
+static void free_text(struct text *t)
+{
+	for (size_t i = 0; i < ENTRIES + 10; i++)
+		free(t->lines[i]);
+	free(t->lines);
+}
+
+/* Whole files, from the first line to the last. */
 static void every_tampering_with_an_export(void **state)
 {
-	static const size_t places[] = {0, 1, 4999, 9998, 9999};
+	static const size_t places[] = {0, 1, 2, 10, 99, 1000, 2500, 4999, 7500, 9000, 9997, 9998, 9999};
 	struct bench *b = *state;
 	struct text t = exported(b);
 	struct desk_head head;
@@ -275,15 +288,15 @@ static void every_tampering_with_an_export(void **state)
 	desk_head(b->desk, &head);
 	assert_int_equal(t.count, ENTRIES);
 	check_export(b, &t, &head, 0);
-	for (size_t i = RUNNING_ON_VALGRIND ? 3 : 0; i < COUNT(places); i++) { /* a sample is enough there */
+	for (size_t i = RUNNING_ON_VALGRIND ? 11 : 0; i < COUNT(places); i++) { /* a sample is enough there */
 		size_t p = places[i];
-		char *line = t.lines[p], *digit = strstr(line, "\"at\":") + 5;
+		char *line = t.lines[p], *digit = strstr(line, "\"at\":") + 5, before = *digit;
 		t.lines[p] = NULL;
 		check_export(b, &t, &head, (int64_t)p + 1);
 		t.lines[p] = line;
 		*digit = *digit == '9' ? '8' : '9';
 		check_export(b, &t, &head, (int64_t)p + 1);
-		*digit = '1';
+		*digit = before;
 		if (p + 1 < t.count) {
 			t.lines[p] = t.lines[p + 1];
 			t.lines[p + 1] = line;
@@ -297,9 +310,198 @@ static void every_tampering_with_an_export(void **state)
 		t.count = count;
 	}
 	check_export(b, &t, &head, 0);
-	for (size_t i = 0; i < ENTRIES + 10; i++)
-		free(t.lines[i]);
-	free(t.lines);
+	free_text(&t);
+}
+
+/* The next line after those that *verdict has seen; `line` is copied first, for the library cuts it up. */
+static enum desk_status next(struct desk_verdict *verdict, const char *line, size_t len)
+{
+	char copy[2048];
+
+	assert_true(len < sizeof(copy));
+	memcpy(copy, line, len);
+	copy[len] = '\0';
+	return desk_verify_line(verdict, copy);
+}
+
+static void named(const struct desk_verdict *before, const char *line, size_t len, int64_t place)
+{
+	struct desk_verdict verdict = *before;
+
+	assert_int_equal(next(&verdict, line, len), DESK_RECORD_WRONG);
+	assert_int_equal(verdict.wrong, place);
+	assert_true(verdict.why[0] != '\0');
+}
+
+/*
+ * At each of the 10,000 places, with the check as it stands there after all lines before: the line is gone, or
+ * another's; one character of it is another, each time somewhere else; it is cut short, doubled, or exchanged with a
+ * later one.
+ */
+static void each_of_10000_lines(void **state)
+{
+	struct bench *b = *state;
+	struct text t = exported(b);
+	struct desk_verdict verdict = {0};
+	size_t stride = RUNNING_ON_VALGRIND ? 500 : 1;
+	uint32_t random = 1;
+
+	assert_int_equal(t.count, ENTRIES);
+	for (size_t p = 0; p < t.count; p++) {
+		char *line = t.lines[p];
+		size_t len = strlen(line) - 1;
+		int64_t place = (int64_t)p + 1;
+		for (int i = 0; i < (p % stride == 0 ? 4 : 0); i++) {
+			random = random * 1664525 + 1013904223;
+			size_t at = i == 0 ? p % len : random % len, other = (p + 1 + random % 97) % t.count;
+			char before = line[at];
+			line[at] = (char)(before ^ (1 + random / 65536 % 15));
+			if (line[at] == '\0' || line[at] == before)
+				line[at] = before == '~' ? '!' : '~';
+			named(&verdict, line, len, place);
+			line[at] = before;
+			named(&verdict, line, random % len, place);
+			if (other != p)
+				named(&verdict, t.lines[other], strlen(t.lines[other]) - 1, place);
+		}
+		if (p + 1 < t.count && p % stride == 0) /* deleted, exchanged with the next */
+			named(&verdict, t.lines[p + 1], strlen(t.lines[p + 1]) - 1, place);
+		assert_int_equal(next(&verdict, line, len), DESK_OK);
+		if (p % stride == 0) /* doubled */
+			named(&verdict, line, len, place + 1);
+	}
+	/* a cut is the heads' to tell: the tests beside this one */
+	assert_int_equal(verdict.head.count, ENTRIES);
+	free_text(&t);
+}
+
+/* Every byte of one line, with every other value: nothing in it can be changed. */
+static void each_byte_of_a_line(void **state)
+{
+	struct bench *b = *state;
+	struct text t = exported(b);
+	struct desk_verdict verdict = {0};
+	char *line = t.lines[3];
+	size_t len = strlen(line) - 1;
+
+	for (size_t p = 0; p < 3; p++)
+		assert_int_equal(next(&verdict, t.lines[p], strlen(t.lines[p]) - 1), DESK_OK);
+	for (size_t at = 0; at < len; at++) {
+		char before = line[at];
+		for (int value = 1; value < 256; value += RUNNING_ON_VALGRIND ? 50 : 1) {
+			if ((char)value == before || value == '\n')
+				continue;
+			line[at] = (char)value;
+			named(&verdict, line, len, 4);
+		}
+		line[at] = before;
+	}
+	assert_int_equal(next(&verdict, line, len), DESK_OK);
+	free_text(&t);
+}
+
+/* Against the file of heads: an export that ends early, or begins anew at the end. */
+static void an_export_and_its_heads(void **state)
+{
+	struct bench *b = *state;
+	struct text t = exported(b);
+	struct desk_verdict verdict;
+	char heads[128], path[128];
+
+	bench_path(b, "heads", heads);
+	bench_path(b, "export", path);
+	for (size_t count = ENTRIES - 1; count <= ENTRIES; count++) {
+		FILE *f = fopen(path, "w+e");
+		assert_non_null(f);
+		for (size_t i = 0; i < count; i++)
+			fputs(t.lines[i], f);
+		rewind(f);
+		assert_int_equal(desk_export_verify(f, NULL, NULL, &verdict), DESK_OK);
+		rewind(f);
+		assert_int_equal(
+			desk_export_verify(f, NULL, heads, &verdict), count == ENTRIES ? DESK_OK : DESK_RECORD_WRONG);
+		assert_int_equal(verdict.wrong, count == ENTRIES ? 0 : ENTRIES);
+		fclose(f);
+	}
+	free_text(&t);
+}
+
+/* ---- the database, by another program ---- */
+
+/* Delete, change, exchange, at many places: each is named, and put back the record is right again. */
+static void many_places_of_the_table(void **state)
+{
+	struct bench *b = *state;
+	int step = RUNNING_ON_VALGRIND ? 5000 : 1111;
+
+	for (int seq = 1; seq <= ENTRIES; seq += step) {
+		char sql[400];
+		snprintf(sql, sizeof(sql),
+			"CREATE TABLE aside AS SELECT * FROM record WHERE seq = %d; DELETE FROM record WHERE seq = %d",
+			seq, seq);
+		tamper(b, sql);
+		verify(b, NULL, seq);
+		tamper(b, "INSERT INTO record SELECT * FROM aside; DROP TABLE aside");
+		tamper(b, "CREATE TABLE aside AS SELECT * FROM record");
+		snprintf(sql, sizeof(sql),
+			"UPDATE record SET entry = replace(entry, '\"what\":\"', '\"what\":\"x') WHERE seq = %d", seq);
+		tamper(b, sql);
+		verify(b, NULL, seq);
+		tamper(b, "DELETE FROM record; INSERT INTO record SELECT * FROM aside");
+		if (seq < ENTRIES) {
+			snprintf(sql, sizeof(sql),
+				"UPDATE record SET seq = 0 WHERE seq = %d; UPDATE record SET seq = %d WHERE seq = %d;"
+				"UPDATE record SET seq = %d WHERE seq = 0",
+				seq, seq, seq + 1, seq + 1);
+			tamper(b, sql);
+			verify(b, NULL, seq);
+		}
+		tamper(b, "DROP TABLE record; ALTER TABLE aside RENAME TO record");
+		verify(b, NULL, 0);
+	}
+}
+
+/* The tables beside the record: people, keys and their certificates. */
+static void what_the_record_does_not_know(void **state)
+{
+	static const char *const changes[][2] = {
+		{"UPDATE staff SET roles = 7 WHERE name = 'olga'",                                             "UPDATE staff SET roles = 1 WHERE name = 'olga'" },
+		{"UPDATE staff SET active = 0 WHERE name = 'aude'",                                            "UPDATE staff SET active = 1 WHERE name = 'aude'"},
+		{"UPDATE staff SET key = zeroblob(32) WHERE name = 'anna'",
+                 "UPDATE staff SET key = (SELECT key FROM aside)"
+			" WHERE name = 'anna'"														  },
+		{"UPDATE staff SET name = 'eve' WHERE name = 'anna'",
+                 "UPDATE staff SET name = 'anna' WHERE name = 'eve'"											    },
+		{"INSERT INTO staff (name, roles, certificate, key) VALUES ('eve', 7, x'00', randomblob(32))",
+                 "DELETE FROM staff WHERE name = 'eve'"													 },
+		{"UPDATE master SET uri = 'pkcs11:object=other'",                                              "UPDATE master SET uri = ''"                     },
+		{"UPDATE master SET active = 0",							       "UPDATE master SET active = 1"                   },
+		{"INSERT INTO master VALUES (9, 'pkcs11:object=mine', 1)",                                     "DELETE FROM master WHERE version = 9"           },
+	};
+	struct bench *b = *state;
+	struct desk_verdict verdict;
+	struct desk_person person;
+
+	tamper(b, "CREATE TABLE aside AS SELECT * FROM staff WHERE name = 'anna'");
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		tamper(b, changes[i][0]);
+		if (desk_record_verify(b->desk, NULL, &verdict) != DESK_RECORD_WRONG)
+			fail_msg("not seen: %s", changes[i][0]);
+		tamper(b, changes[i][1]);
+		verify(b, NULL, 0);
+	}
+	/* a certificate put in another's place lets nobody in */
+	tamper(b, "UPDATE staff SET certificate = (SELECT certificate FROM staff WHERE name = 'olga') WHERE name = "
+		  "'anna'");
+	struct desk_signer olga = bench_signer(b, OLGA);
+	assert_int_equal(desk_login(b->desk, "anna", &olga, &person), DESK_DAMAGED);
+	/* founders that come back are seen */
+	tamper(b, "UPDATE meta SET value = '1' WHERE name = 'founding'");
+	struct bytes der = BYTES(b->staff[OLGA].der, b->staff[OLGA].len);
+	assert_int_equal(desk_staff_remove(b->desk, NULL, NULL, "olga"), DESK_OK);
+	tamper(b, "UPDATE staff SET key = randomblob(32) WHERE name = 'olga'");
+	assert_int_equal(desk_staff_add(b->desk, NULL, NULL, "eve", DESK_APPROVER, der), DESK_OK);
+	assert_int_equal(desk_record_verify(b->desk, NULL, &verdict), DESK_RECORD_WRONG);
 }
 
 /* Killed at any moment: state and record are together, or neither is there; the next one goes on. */
@@ -445,6 +647,11 @@ int main(void)
 		TEST(rewritten),
 		cmocka_unit_test_setup_teardown(a_request_changed_past_the_rules, bench_new, bench_end),
 		TEST(every_tampering_with_an_export),
+		TEST(each_of_10000_lines),
+		TEST(each_byte_of_a_line),
+		TEST(an_export_and_its_heads),
+		TEST(many_places_of_the_table),
+		cmocka_unit_test_setup_teardown(what_the_record_does_not_know, bench_new, bench_end),
 		cmocka_unit_test_setup_teardown(killed_at_any_moment, bench_new, bench_end),
 		cmocka_unit_test_setup_teardown(killed_while_it_is_made, bench_new, bench_end),
 	};
