@@ -26,30 +26,53 @@ static enum ukey_status again(struct token_key_handle *h)
 	return s == UKEY_OK ? s : session_pin_failed(h->session, UKEY_USER, s);
 }
 
+/* The token waits for its button inside the call that uses the key: the person must know before. */
+static enum ukey_status begin_use(struct token_key_handle *h, struct ui_progress **waiting)
+{
+	enum ukey_status s = again(h);
+
+	*waiting = s == UKEY_OK && h->touch
+			   ? ui_progress_start(h->session->tool, _("Press the button on the token when it blinks."))
+			   : NULL;
+	return s;
+}
+
 static enum ukey_status signer_sign(
 	void *arg, const struct ukey_scheme *scheme, const uint8_t *in, size_t in_len, uint8_t *out, size_t *len)
 {
 	struct token_key_handle *h = arg;
-	enum ukey_status s = again(h);
+	struct ui_progress *waiting;
+	enum ukey_status s = begin_use(h, &waiting);
 
-	return s == UKEY_OK ? ukey_sign(h->session->token, h->ref, scheme, in, in_len, out, len) : s;
+	if (s == UKEY_OK)
+		s = ukey_sign(h->session->token, h->ref, scheme, in, in_len, out, len);
+	ui_progress_end(waiting, s == UKEY_OK);
+	return s;
 }
 
 static enum ukey_status signer_decrypt(
 	void *arg, const struct ukey_scheme *scheme, const uint8_t *in, size_t in_len, uint8_t *out, size_t *len)
 {
 	struct token_key_handle *h = arg;
-	enum ukey_status s = again(h);
+	struct ui_progress *waiting;
+	enum ukey_status s = begin_use(h, &waiting);
 
-	return s == UKEY_OK ? ukey_decrypt(h->session->token, h->ref, scheme, in, in_len, out, len) : s;
+	if (s == UKEY_OK)
+		s = ukey_decrypt(h->session->token, h->ref, scheme, in, in_len, out, len);
+	ui_progress_end(waiting, s == UKEY_OK);
+	return s;
 }
 
 static enum ukey_status signer_derive(void *arg, const uint8_t *peer, size_t peer_len, uint8_t *out, size_t *len)
 {
 	struct token_key_handle *h = arg;
-	enum ukey_status s = again(h);
+	struct ui_progress *waiting;
+	enum ukey_status s = begin_use(h, &waiting);
 
-	return s == UKEY_OK ? ukey_derive(h->session->token, h->ref, peer, peer_len, out, len) : s;
+	if (s == UKEY_OK)
+		s = ukey_derive(h->session->token, h->ref, peer, peer_len, out, len);
+	ui_progress_end(waiting, s == UKEY_OK);
+	return s;
 }
 
 enum ukey_status key_handle_open(struct session *s, const struct ukey_key *key, struct token_key_handle *out)
@@ -59,7 +82,8 @@ enum ukey_status key_handle_open(struct session *s, const struct ukey_key *key, 
 	size_t len = 0;
 	enum ukey_status r;
 
-	*out = (struct token_key_handle){.session = s, .ref = key->ref, .always = key->always_authenticate};
+	*out = (struct token_key_handle){
+		.session = s, .ref = key->ref, .always = key->always_authenticate, .touch = key->touch};
 	out->signer = (struct token_signer){
 		.sign = signer_sign, .decrypt = signer_decrypt, .derive = signer_derive, .arg = out};
 	if (!token_provider_load())

@@ -13,6 +13,7 @@ struct token_key_handle {
 	struct session *session;
 	ukey_key_ref ref;
 	bool always; /* the PIN before each use */
+	bool touch;  /* the button before each use */
 	struct token_signer signer;
 	EVP_PKEY *pkey;
 };
