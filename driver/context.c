@@ -118,6 +118,11 @@ void ukey_forked(struct ukey *u)
 	u->ops->forked(u->transport);
 }
 
+const char *ukey_setting_pinentry(const struct ukey *u)
+{
+	return u->settings.pinentry[0] ? u->settings.pinentry : NULL;
+}
+
 void context_lost(struct ukey *u)
 {
 	pthread_mutex_lock(&u->lock);

@@ -147,7 +147,7 @@ static enum ukey_status read_user_file(struct settings *s)
 
 enum ukey_status settings_load(struct settings *s)
 {
-	const char *debug = secure_getenv("OPENUKEY_DEBUG");
+	const char *debug = secure_getenv("OPENUKEY_DEBUG"), *pinentry = secure_getenv("OPENUKEY_PINENTRY");
 
 	*s = (struct settings){0};
 	problem[0] = '\0';
@@ -156,6 +156,10 @@ enum ukey_status settings_load(struct settings *s)
 		status = read_user_file(s);
 	if (debug)
 		set_debug(s, strcmp(debug, "0") == 0 ? "" : debug);
+	if (pinentry && !set_pinentry(s, pinentry) && status == UKEY_OK) {
+		snprintf(problem, sizeof problem, "OPENUKEY_PINENTRY: neither yes, no nor a path");
+		status = UKEY_CONFIG;
+	}
 	return status;
 }
 

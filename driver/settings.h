@@ -4,13 +4,16 @@
  * ~/.config), later lines winning. Lines are "key = value"; empty lines and lines that begin with # or ; are comments.
  * An unknown key is an error, so that a misspelt one is not lost.
  *
+ * clang-format off
  *	debug = stderr | /path/to/log | off	the log of commands (OPENUKEY_DEBUG in the environment wins)
  *	ignore-reader = TEXT			leave readers alone whose name contains TEXT; may be repeated
  *	extended-apdu = auto | no		no: never use extended lengths (a reader that lies about them)
  *	trusted-roots = /path			makers' root certificates: a PEM file, or a folder of *.pem and *.crt;
- *may be repeated. Without any: SYSCONFDIR/openukey/roots.d secure-channel = auto | required	required: no PIN for a
- *token without device key pinentry = no | yes | /path		the PKCS#11 module asks for PINs itself (yes: the
- *program "pinentry")
+ *						may be repeated. Without any: SYSCONFDIR/openukey/roots.d
+ *	secure-channel = auto | required	required: no PIN for a token without device key
+ *	pinentry = no | yes | /path		the PKCS#11 module asks for PINs itself (yes: the program "pinentry";
+ *						OPENUKEY_PINENTRY in the environment wins)
+ * clang-format on
  */
 #ifndef UKEY_DRIVER_SETTINGS_H
 #define UKEY_DRIVER_SETTINGS_H

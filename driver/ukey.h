@@ -86,6 +86,11 @@ UKEY_API void ukey_close(struct ukey *u);
  * useful call on `u` and its tokens is ukey_open for a new one; the memory of the old one is given up.
  */
 UKEY_API void ukey_forked(struct ukey *u);
+/*
+ * The program that a module is to ask for PINs (`pinentry` in the configuration; OPENUKEY_PINENTRY in the environment
+ * wins): a path, or a name to be found in PATH. NULL: none. Lives as long as `u`. 0 commands.
+ */
+UKEY_API const char *ukey_setting_pinentry(const struct ukey *u);
 
 /*
  * Look at all readers; ask each card that was put in since the last look who it is (1 command a new card, 0 for known

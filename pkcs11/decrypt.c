@@ -37,7 +37,7 @@ static CK_RV on_token(struct p11_session *s, struct p11_operation *op, struct by
 	rv = p11_key_alive(s, &op->key);
 	if (rv != CKR_OK)
 		return rv;
-	if (op->key.always_authenticate && !op->authenticated)
+	if (op->key.always_authenticate && !p11_operation_authenticated(s, op))
 		return CKR_USER_NOT_LOGGED_IN;
 	op->result = secmem_alloc(len);
 	if (!op->result)

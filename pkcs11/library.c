@@ -2,6 +2,8 @@
 /* C_Initialize, C_Finalize, fork, and what every call does at its door. */
 #include "pkcs11/p11.h"
 
+#include "pkcs11/pinentry.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +79,8 @@ static void in_child(void)
 	pthread_mutex_init(&p11.lock, NULL);
 	pthread_cond_init(&p11.idle, NULL);
 	p11_slots_forked();
-	p11.initialized = p11.ending = false;
+	pinentry_forked();
+	p11.initialized = p11.ending = p11.prompting = false;
 	p11.inside = 0;
 	p11.ukey = NULL;
 	p11.slots = NULL;

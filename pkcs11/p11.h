@@ -27,6 +27,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,8 +49,9 @@ struct p11_library {
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* nobody is inside any more */
 	bool initialized;
-	bool ending; /* C_Finalize waits for the calls inside */
-	bool looked; /* the readers, at least once */
+	bool ending;    /* C_Finalize waits for the calls inside */
+	bool looked;    /* the readers, at least once */
+	bool prompting; /* somebody has the window for PINs (prompt.c) */
 	unsigned inside;
 	struct ukey *ukey;
 	struct p11_slot **slots;
@@ -98,6 +100,9 @@ struct p11_slot {
 	char reader[128];
 	bool listed; /* C_GetSlotList has told of it */
 	bool event;  /* to be told by C_WaitForSlotEvent */
+	/* under none */
+	atomic_uint_fast64_t ticket; /* of the last log-in for one use of a key (login.c) */
+	atomic_bool changing;        /* a PIN is changed by nobody who is logged in; the token takes that as a log-in */
 	/* under its own */
 	pthread_mutex_t gate; /* opening sessions, and closing the last one; before the library lock */
 	pthread_mutex_t lock;
@@ -140,7 +145,7 @@ struct p11_operation {
 	const struct p11_mechanism *mechanism; /* NULL: not active */
 	enum p11_mode mode;
 	struct p11_key key;
-	bool authenticated; /* context-specific log-in done */
+	uint_fast64_t ticket; /* of its context-specific log-in; 0: none */
 	enum crypto_hash hash, mgf;
 	size_t salt_len;
 	uint8_t *label; /* OAEP */
@@ -168,7 +173,8 @@ struct p11_session {
 
 /* The session, locked, and the library entered. On CKR_OK p11_session_leave must follow; it hands rv through. */
 CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out);
-CK_RV p11_session_leave(struct p11_session *s, CK_RV rv);
+#define p11_session_leave(s, rv) p11_session_leave_from((s), (rv), __func__)
+CK_RV p11_session_leave_from(struct p11_session *s, CK_RV rv, const char *function);
 /* Close the sessions of a slot, or of all when NULL; the library lock is held. */
 void p11_sessions_close(struct p11_slot *slot);
 /* How many; the library lock is held. */
@@ -183,6 +189,18 @@ static inline bool p11_session_rw(const struct p11_session *s)
 {
 	return s->flags & CKF_RW_SESSION;
 }
+
+/* ---- login.c ---- */
+
+/* A key with CKA_ALWAYS_AUTHENTICATE may be used by this operation now. */
+bool p11_operation_authenticated(struct p11_session *s, const struct p11_operation *op);
+/* UKEY_PIN_BLOCKED, UKEY_SO_PIN_BLOCKED when it is of no use to ask a person for it. */
+enum ukey_status p11_blocked(struct ukey_token *token, enum ukey_role role);
+
+/* ---- returned.c ---- */
+
+/* The return value that the standard has for this function and this outcome. */
+CK_RV p11_returned(const char *function, CK_RV rv);
 
 /* ---- template.c ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions, and who is logged in. Logged in or not is libukey's knowledge alone: here is no copy that could differ. */
+/* Sessions, and whose they are. Logged in or not is libukey's knowledge alone: here is no copy that could differ. */
 #include "pkcs11/p11.h"
 
 #include <stdlib.h>
@@ -128,19 +128,21 @@ CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out)
 	return CKR_OK;
 }
 
-CK_RV p11_session_leave(struct p11_session *s, CK_RV rv)
+CK_RV p11_session_leave_from(struct p11_session *s, CK_RV rv, const char *function)
 {
 	pthread_mutex_unlock(&s->lock);
 	if (rv == CKR_DEVICE_REMOVED)
 		p11_slot_vanished(s->slot, s->token);
 	let_go(s);
-	return p11_leave(rv);
+	return p11_leave(p11_returned(function, rv));
 }
 
 enum ukey_role p11_role(struct p11_session *s)
 {
 	struct ukey_token_info info;
 
+	if (atomic_load(&s->slot->changing))
+		return UKEY_NOBODY;
 	ukey_token_info(s->token, &info);
 	return info.role;
 }
@@ -356,118 +358,4 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
 		s->finding = false;
 	}
 	return p11_session_leave(s, CKR_OK);
-}
-
-/* ---- log-in ---- */
-
-/* C_Login knows only one kind of wrong PIN; a length that cannot be right costs no try. */
-static CK_RV login_rv(enum ukey_status status)
-{
-	if (status == UKEY_PIN_LENGTH || status == UKEY_PIN_POLICY || status == UKEY_DATA_INVALID)
-		return CKR_PIN_INCORRECT;
-	return p11_rv(status);
-}
-
-static struct p11_operation *waiting_for_pin(struct p11_session *s)
-{
-	struct p11_operation *const list[] = {&s->sign, &s->decrypt};
-
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-		if (list[i]->mechanism && list[i]->key.always_authenticate && !list[i]->authenticated)
-			return list[i];
-	return NULL;
-}
-
-/* Once for each use of a key with CKA_ALWAYS_AUTHENTICATE, after the operation's Init (2.40, 5.6). */
-static CK_RV login_again(struct p11_session *s, const uint8_t *pin, size_t len)
-{
-	struct p11_operation *op = waiting_for_pin(s);
-	CK_RV rv;
-
-	if (!op)
-		return CKR_OPERATION_NOT_INITIALIZED;
-	if (p11_role(s) != UKEY_USER)
-		return CKR_USER_NOT_LOGGED_IN;
-	rv = login_rv(ukey_login_again(s->token, pin, len));
-	op->authenticated = rv == CKR_OK;
-	return rv;
-}
-
-/* The gate is held. */
-static CK_RV log_in_alone(struct p11_session *s, enum ukey_role role, const uint8_t *pin, size_t len)
-{
-	struct ukey_token_info info;
-	CK_ULONG all, rw;
-
-	ukey_token_info(s->token, &info);
-	if (info.role != UKEY_NOBODY)
-		return info.role == role ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
-	if (role == UKEY_USER && !info.user_pin.exists)
-		return CKR_USER_PIN_NOT_INITIALIZED;
-	p11_lock();
-	p11_sessions_count(s->slot, &all, &rw);
-	p11_unlock();
-	if (role == UKEY_SO && all != rw)
-		return CKR_SESSION_READ_ONLY_EXISTS;
-	return login_rv(ukey_login(s->token, role, pin, len));
-}
-
-static CK_RV log_in(struct p11_session *s, enum ukey_role role, const uint8_t *pin, size_t len)
-{
-	CK_RV rv = p11_session_gate(s);
-
-	if (rv != CKR_OK)
-		return rv;
-	rv = log_in_alone(s, role, pin, len);
-	pthread_mutex_unlock(&s->slot->gate);
-	return rv;
-}
-
-CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen)
-{
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	/* No protected authentication path: the PIN comes from the caller. */
-	if (userType > CKU_CONTEXT_SPECIFIC)
-		rv = CKR_USER_TYPE_INVALID;
-	else if (!pPin)
-		rv = CKR_ARGUMENTS_BAD;
-	else if (userType == CKU_CONTEXT_SPECIFIC)
-		rv = login_again(s, pPin, ulPinLen);
-	else
-		rv = log_in(s, userType == CKU_SO ? UKEY_SO : UKEY_USER, pPin, ulPinLen);
-	return p11_session_leave(s, rv);
-}
-
-/* There is one user and one SO, and they have no names. */
-CK_RV C_LoginUser(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen,
-	CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen)
-{
-	struct p11_session *s;
-	CK_RV rv;
-
-	if (!pUsername && !ulUsernameLen)
-		return C_Login(hSession, userType, pPin, ulPinLen);
-	rv = p11_session_enter(hSession, &s);
-	if (rv != CKR_OK)
-		return rv;
-	return p11_session_leave(s, pUsername ? CKR_USER_TYPE_INVALID : CKR_ARGUMENTS_BAD);
-}
-
-/* Handles of private objects end with the log-in and do not come back (2.40, 5.6). */
-CK_RV C_Logout(CK_SESSION_HANDLE hSession)
-{
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (p11_role(s) == UKEY_NOBODY)
-		return p11_session_leave(s, CKR_USER_NOT_LOGGED_IN);
-	rv = p11_rv(ukey_logout(s->token));
-	p11_objects_forget_private(s->slot);
-	return p11_session_leave(s, rv);
 }
