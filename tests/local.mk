@@ -28,6 +28,7 @@ THREAD_TESTS = \
 	tests/wire/test_driver_threads \
 	tests/wire/test_driver_plug \
 	tests/wire/test_p11_threads \
+	tests/wire/test_p11_pinentry \
 	tests/wire/test_p11_state
 endif
 

@@ -20,3 +20,8 @@ tests_wire_test_p11_crypto_LDADD = $(p11_bench_ldadd)
 WIRE_TESTS += tests/wire/test_p11_threads
 tests_wire_test_p11_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_p11_threads_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/test_p11_pinentry
+tests_wire_test_p11_pinentry_CPPFLAGS = $(AM_CPPFLAGS) -DFAKE_PINENTRY='"$(abs_top_srcdir)/tests/lib/fake_pinentry.sh"'
+tests_wire_test_p11_pinentry_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_pinentry_LDADD = $(p11_bench_ldadd)
+EXTRA_DIST += tests/lib/fake_pinentry.sh
