@@ -35,7 +35,9 @@ struct p11_prompt {
 	enum ukey_role role; /* whose present PIN was asked for last */
 	char program[64];
 	char error[512];
-	struct pin present, new, again, wrong; /* wrong: the token has refused it already */
+	struct pin present, new, again;
+	struct pin wrong; /* the token has refused it already */
+	struct pin weak;  /* the person was told so already */
 };
 
 static long now_ms(void)
@@ -181,6 +183,26 @@ static void say_tries(struct p11_prompt *p, bool wrong)
 		snprintf(p->error, sizeof(p->error), ngettext_("%u try left.", "%u tries left.", left), left);
 }
 
+/* ---- how good is a new PIN? -------------------------------------------------------------------------------------- */
+
+static enum ukey_pin_advice advise(const struct p11_prompt *p, struct bytes pin)
+{
+	struct ukey_token_info info;
+
+	ukey_token_info(p->token, &info);
+	return ukey_pin_advise(&info, pin.data, pin.len);
+}
+
+/* For the bar that pinentries have, while it is typed: red what will be refused, the better the longer. */
+static int quality(void *arg, struct bytes pin)
+{
+	const enum ukey_pin_advice advice = advise(arg, pin);
+
+	if (ukey_pin_refused(advice))
+		return pin.len ? -10 - (int)pin.len : 0;
+	return advice != UKEY_PIN_GOOD ? 25 : pin.len >= 14 ? 100 : 30 + 5 * (int)pin.len;
+}
+
 /* ---- one window -------------------------------------------------------------------------------------------------- */
 
 static struct pinentry_window window_of(struct p11_prompt *p, const char *text)
@@ -231,6 +253,8 @@ static CK_RV one_window(struct p11_prompt *p, enum p11_ask what, const char *rep
 	if (asks[what].is_new && !repeat) {
 		w.repeat = _("Once more:");
 		w.repeat_error = ukey_status_message(UKEY_PIN_MISMATCH);
+		w.quality = quality;
+		w.quality_label = _("Quality:");
 	} else if (repeat) {
 		w.prompt = repeat;
 	}
@@ -250,28 +274,53 @@ static void forget(struct pin *pin)
 	bytes_wipe(pin, sizeof(*pin));
 }
 
-/* Twice the same: in one window where the program can, in two where it cannot. */
+/* Twice the same: in one window where the program can, in two where it cannot. *good: it was. */
+static CK_RV new_pin_twice(struct p11_prompt *p, enum p11_ask what, bool *good)
+{
+	bool ignored;
+	CK_RV rv;
+
+	forget(&p->new);
+	rv = one_window(p, what, NULL, &p->new, good);
+	if (rv != CKR_OK || *good)
+		return rv;
+	if (!p->new.len) {
+		snprintf(p->error, sizeof(p->error), "%s", ukey_status_message(UKEY_PIN_INPUT));
+		return CKR_OK;
+	}
+	rv = one_window(p, what, _("Once more:"), &p->again, &ignored);
+	*good = bytes_equal_secret(bytes_of(&p->new), bytes_of(&p->again));
+	forget(&p->again);
+	if (!*good)
+		snprintf(p->error, sizeof(p->error), "%s", ukey_status_message(UKEY_PIN_MISMATCH));
+	return rv;
+}
+
+/* What the token would refuse it need not see; what is only weak may be insisted on. */
+static bool advised(struct p11_prompt *p)
+{
+	const enum ukey_pin_advice advice = advise(p, bytes_of(&p->new));
+
+	if (advice == UKEY_PIN_GOOD ||
+		(!ukey_pin_refused(advice) && bytes_equal_secret(bytes_of(&p->new), bytes_of(&p->weak))))
+		return true;
+	p->weak = p->new;
+	snprintf(p->error, sizeof(p->error), "%s%s%s", ukey_pin_advice_text(advice),
+		ukey_pin_refused(advice) ? "" : "\n",
+		ukey_pin_refused(advice) ? "" : _("To take it all the same, give it again."));
+	return false;
+}
+
 static CK_RV new_pin(struct p11_prompt *p, enum p11_ask what)
 {
-	for (;;) {
-		bool repeated, ignored, same;
-		CK_RV rv;
+	bool good;
+	CK_RV rv;
 
-		forget(&p->new);
-		rv = one_window(p, what, NULL, &p->new, &repeated);
-		if (rv != CKR_OK || repeated)
-			return rv;
-		if (p->new.len) {
-			rv = one_window(p, what, _("Once more:"), &p->again, &ignored);
-			same = bytes_equal_secret(bytes_of(&p->new), bytes_of(&p->again));
-			forget(&p->again);
-			if (rv != CKR_OK || same)
-				return rv;
-			snprintf(p->error, sizeof(p->error), "%s", ukey_status_message(UKEY_PIN_MISMATCH));
-		} else {
-			snprintf(p->error, sizeof(p->error), "%s", ukey_status_message(UKEY_PIN_INPUT));
-		}
-	}
+	do {
+		good = false;
+		rv = new_pin_twice(p, what, &good);
+	} while (rv == CKR_OK && (!good || !advised(p)));
+	return rv;
 }
 
 /* A PIN that the token called wrong a moment ago costs no second try. */

@@ -534,24 +534,32 @@ static void test_set_pin(void **state)
 	assert_non_null(strstr(log_text, "tries left"));
 	assert_int_equal(state_of(s), CKS_RW_PUBLIC_SESSION);
 	ok(f->C_Login(s, CKU_USER, PIN(NEW_PIN)));
-	/* Two windows where one cannot do it; different ones; one that the token refuses. */
-	will_answer("pin " NEW_PIN "\npin 654321\npin 654322\npin " NEW_PIN "\npin " NEW_PIN "\npin " USER_PIN
+	/* Two windows where one cannot do it; different ones; the old one, weak too, on which one insists. */
+	will_answer("pin " NEW_PIN "\npin 8431975\npin 8431976\ntwice " NEW_PIN "\ntwice " USER_PIN "\npin " USER_PIN
 		    "\npin " USER_PIN "\n");
 	ok(f->C_SetPIN(s, NULL, 0, NULL, 0));
 	assert_int_equal(windows(), 7);
+	assert_non_null(strstr(log_text, "To take it all the same"));
 	assert_non_null(strstr(log_text, "the two new PINs differ"));
 	assert_non_null(strstr(log_text, "policy does not allow"));
 	assert_int_equal(state_of(s), CKS_RW_USER_FUNCTIONS);
+	/* The bar: red, weak, good. */
+	will_answer("pin " USER_PIN "\nquality 12345\nquality 12345\nquality 111111\nquality 111111\nquality " NEW_PIN
+		    "\nerror " CANCELLED "\n");
+	is(f->C_SetPIN(s, NULL, 0, NULL, 0), CKR_FUNCTION_CANCELED);
+	assert_non_null(strstr(was_said(), "D -15\nEND\n"));
+	assert_non_null(strstr(log_text, "D 25\nEND\n"));
+	assert_non_null(strstr(log_text, "D 70\nEND\n"));
 	will_answer("pin " USER_PIN "\nerror " CANCELLED "\n");
 	is(f->C_SetPIN(s, NULL, 0, NULL, 0), CKR_FUNCTION_CANCELED);
 	ok(f->C_CloseAllSessions(0));
 	/* The SO's, and a wrong one that ended the log-in on the way. */
 	s = bench_session(CKF_RW_SESSION, CKU_SO);
-	will_answer("pin 00000000\ntwice 11223344\npin " SO_PIN "\n");
+	will_answer("pin 00000000\ntwice 88413397\npin " SO_PIN "\n");
 	ok(f->C_SetPIN(s, NULL, 0, NULL, 0));
 	assert_int_equal(state_of(s), CKS_RW_SO_FUNCTIONS);
 	ok(f->C_Logout(s));
-	ok(f->C_Login(s, CKU_SO, PIN("11223344")));
+	ok(f->C_Login(s, CKU_SO, PIN("88413397")));
 }
 
 static void test_init(void **state)
@@ -577,7 +585,7 @@ static void test_init(void **state)
 	loop_unplug(loop, 0);
 	loop_plug(loop, 0, chip[1]);
 	ok(f->C_GetSlotList(CK_TRUE, NULL, &(CK_ULONG){0}));
-	will_answer("twice 11223344\n");
+	will_answer("twice 88413397\n");
 	ok(f->C_InitToken(2, NULL, 0, label));
 	assert_null(strstr(was_said(), "will be erased"));
 }
