@@ -88,6 +88,9 @@ uint16_t fw_access(struct fw *fw, const struct fw_row *row, const struct fw_comm
 {
 	if (!(row->life & life_bit(fw->life)))
 		return SW_CONDITIONS;
+	if (row->way == FW_WAY_PIN && command->data.len > 0 && !command->secured &&
+		(fw->policy.flags & FW_POLICY_CHANNEL))
+		return SW_SECURITY_STATUS;
 	if (row->access == FW_ACCESS_READ || row->access == FW_ACCESS_WRITE)
 		return check_object(fw, row, command);
 	return check(fw, command, row->access, 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SELECT, MANAGE CHANNEL, GET CHALLENGE, INITIALIZE, FACTORY RESET (protocol 4.1, 4.2, 4.4, 4.10, 4.11). */
 #include "common/tlv.h"
+#include "firmware-emu/core/factory.h"
+#include "firmware-emu/core/messaging.h"
 #include "firmware-emu/core/pin.h"
 #include "firmware-emu/core/text.h"
 
@@ -13,15 +15,25 @@ static bool names(const struct fw_application *a, struct bytes name)
 	return name.len >= a->aid_least && name.len <= a->aid.len && bytes_equal(cursor_take(&c, name.len), name);
 }
 
+/* As opened, or (without an application) closed: whatever it had is gone. */
+static void reset_channel(struct fw_channel *channel, const struct fw_application *application)
+{
+	fw_session_end(channel);
+	*channel = (struct fw_channel){.open = application != NULL, .application = application};
+}
+
 uint16_t fw_select(struct fw *fw, const struct fw_command *command, struct builder *answer)
 {
 	for (size_t i = 0; i < sizeof(applications) / sizeof(applications[0]); i++) {
 		const struct fw_application *a = applications[i];
 		if (!names(a, command->data))
 			continue;
-		/* Selecting what is selected changes nothing: looking at a token logs nobody out (1.4). */
+		/* Selecting what is selected ends a session, and else nothing: looking at a token logs nobody out
+		 * (1.4). */
 		if (command->channel->application != a)
-			*command->channel = (struct fw_channel){.open = true, .application = a};
+			reset_channel(command->channel, a);
+		else
+			fw_session_end(command->channel);
 		return a->select(fw, command, answer);
 	}
 	return SW_NOT_FOUND;
@@ -31,7 +43,7 @@ uint16_t fw_select(struct fw *fw, const struct fw_command *command, struct build
 
 static void open_channel(struct fw_channel *channel)
 {
-	*channel = (struct fw_channel){.open = true, .application = &fw_ukey_application};
+	reset_channel(channel, &fw_ukey_application);
 }
 
 static uint16_t close_channel(struct fw *fw, uint8_t number)
@@ -40,7 +52,7 @@ static uint16_t close_channel(struct fw *fw, uint8_t number)
 		return SW_WRONG_P1P2;
 	if (!fw->channel[number].open)
 		return SW_CHANNEL_NOT_SUPPORTED;
-	fw->channel[number] = (struct fw_channel){.open = false};
+	reset_channel(&fw->channel[number], NULL);
 	return SW_OK;
 }
 
@@ -84,11 +96,18 @@ struct setup {
 	uint8_t user_tries;
 };
 
-static bool take_setup(struct bytes policy, struct bytes tries, struct setup *s)
+/* Without a device key there is no channel, and no PIN could ever be given. */
+static bool policy_flags_good(const struct fw *fw, uint8_t flags)
+{
+	return (flags & ~(FW_POLICY_CHANNEL | FW_POLICY_CHANGE)) == 0 &&
+	       (!(flags & FW_POLICY_CHANNEL) || fw_factory_has(fw, FW_GAVE_DEVICE_KEY));
+}
+
+static bool take_setup(const struct fw *fw, struct bytes policy, struct bytes tries, struct setup *s)
 {
 	struct cursor p = cursor_of(policy), t = cursor_of(tries);
 
-	s->policy = (struct fw_policy){.min = FW_PIN_MIN, .max = FW_PIN_MAX};
+	s->policy = fw_policy_default(fw);
 	s->user_tries = 6;
 	if (policy.data) {
 		s->policy.min = cursor_u8(&p);
@@ -101,7 +120,7 @@ static bool take_setup(struct bytes policy, struct bytes tries, struct setup *s)
 		s->user_tries = cursor_u8(&t);
 	return s->policy.min >= FW_PIN_MIN && s->policy.min <= s->policy.max && s->policy.max <= FW_PIN_MAX &&
 	       s->policy.classes <= 4 && s->policy.history <= FW_HISTORY_MAX &&
-	       (s->policy.flags & ~FW_POLICY_CHANGE) == 0 && s->user_tries >= 3 && s->user_tries <= FW_TRIES_MAX;
+	       policy_flags_good(fw, s->policy.flags) && s->user_tries >= 3 && s->user_tries <= FW_TRIES_MAX;
 }
 
 static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)
@@ -116,7 +135,7 @@ static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)
 		{0x8B, TLV_OPTIONAL,				       1,          1,            &tries            },
 	};
 
-	return tlv_parse(data, fields, sizeof(fields) / sizeof(fields[0])) && take_setup(policy, tries, s) &&
+	return tlv_parse(data, fields, sizeof(fields) / sizeof(fields[0])) && take_setup(fw, policy, tries, s) &&
 	       fw_text_valid(s->label) && fw_pin_meets(&s->policy, s->so_pin) &&
 	       (!s->user_pin.data || fw_pin_meets(&s->policy, s->user_pin));
 }

@@ -90,7 +90,7 @@ uint16_t fw_get_attestation_chain(
 
 /* ---- FACTORY KEYS ---- */
 
-static bool make_key(struct fw *fw, struct builder *blob, uint8_t point[FW_FACTORY_POINT_SIZE])
+bool fw_factory_generate(struct fw *fw, struct builder *blob, uint8_t point[FW_FACTORY_POINT_SIZE])
 {
 	uint8_t raw[HAL_PUBLIC_MAX];
 	struct builder public_key = builder_of(raw, sizeof(raw));
@@ -113,7 +113,7 @@ uint16_t fw_factory_keys(struct fw *fw, const struct fw_command *command, struct
 	uint16_t sw = SW_NVM_UNCHANGED;
 
 	(void)command;
-	if (make_key(fw, &device, point[0]) && make_key(fw, &attestation, point[1])) {
+	if (fw_factory_generate(fw, &device, point[0]) && fw_factory_generate(fw, &attestation, point[1])) {
 		fw_transaction_put(&t, FW_OBJECT_DEVICE_KEY, builder_bytes(&device), BYTES_NONE);
 		fw_transaction_put(&t, FW_OBJECT_ATTESTATION_KEY, builder_bytes(&attestation), BYTES_NONE);
 		sw = fw_commit(fw, &t);

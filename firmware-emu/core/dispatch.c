@@ -13,34 +13,35 @@
 /* clang-format off */
 /* Commands of the card: they work whatever application is selected on the channel. */
 static const struct fw_row card_rows[] = {
-/*	 80?    INS   P1                     P2 from, to            data              life                 access */
-	{false, 0xA4, FW_P1_IS, 0x04,        0x00, 0x00,            FW_DATA_REQUIRED, FW_IN_ANY | FW_IN_T, FW_ACCESS_ALWAYS, fw_select},
-	{false, 0x70, FW_P1_IS, 0x00,        0x00, FW_CHANNELS - 1, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS, fw_manage_channel},
-	{false, 0x70, FW_P1_IS, 0x80,        0x00, FW_CHANNELS - 1, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS, fw_manage_channel},
-	{false, 0xC0, FW_P1_IS, 0x00,        0x00, 0x00,            FW_DATA_NONE,     FW_IN_ANY | FW_IN_T, FW_ACCESS_ALWAYS, fw_get_response},
+/*	 80?    INS   P1                     P2 from, to            data              life                 access            way            handler */
+	{false, 0xA4, FW_P1_IS, 0x04,        0x00, 0x00,            FW_DATA_REQUIRED, FW_IN_ANY | FW_IN_T, FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_select},
+	{false, 0x70, FW_P1_IS, 0x00,        0x00, FW_CHANNELS - 1, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_manage_channel},
+	{false, 0x70, FW_P1_IS, 0x80,        0x00, FW_CHANNELS - 1, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_manage_channel},
+	{false, 0xC0, FW_P1_IS, 0x00,        0x00, 0x00,            FW_DATA_NONE,     FW_IN_ANY | FW_IN_T, FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_get_response},
+	{true,  0x88, FW_P1_IS, 0x01,        0x13, 0x13,            FW_DATA_REQUIRED, FW_IN_ANY,           FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_internal_authenticate},
 };
 
 static const struct fw_row ukey_rows[] = {
-	{false, 0x84, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS,        fw_get_challenge},
-	{false, 0xCB, FW_P1_IS, 0x3F,        0xFF, 0xFF, FW_DATA_REQUIRED, FW_IN_ANY | FW_IN_T, FW_ACCESS_READ,          fw_get_data},
-	{false, 0xDB, FW_P1_IS, 0x3F,        0xFF, 0xFF, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_WRITE,         fw_put_data},
-	{false, 0x20, FW_P1_IS, 0x00,        0x81, 0x82, FW_DATA_OPTIONAL, FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        fw_verify},
-	{false, 0x20, FW_P1_IS, 0xFF,        0x81, 0x82, FW_DATA_NONE,     FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        fw_log_out},
-	{false, 0x24, FW_P1_IS, 0x00,        0x81, 0x82, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        fw_change_reference_data},
-	{false, 0x2C, FW_P1_IS, 0x00,        0x81, 0x81, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        fw_reset_by_so_pin},
-	{false, 0x2C, FW_P1_IS, 0x01,        0x81, 0x81, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_ALWAYS,        fw_reset_by_response},
-	{false, 0x2C, FW_P1_IS, 0x02,        0x81, 0x81, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_SO,            fw_reset_by_so},
-	{false, 0x47, FW_P1_ALGORITHM, 0x00, 0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_USER,          fw_generate},
-	{false, 0x87, FW_P1_ALGORITHM, 0x00, 0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_USER,          fw_general_authenticate},
-	{true,  0x84, FW_P1_IS, 0x00,        0x83, 0x83, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_ALWAYS,        fw_unlock_challenge},
-	{true,  0x84, FW_P1_IS, 0x01,        0x83, 0x83, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_ALWAYS,        fw_unlock_proof},
-	{true,  0xCC, FW_P1_IS, 0x00,        0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_ALWAYS,        fw_attest},
-	{true,  0xE0, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_REQUIRED, FW_IN_ANY,           FW_ACCESS_ALWAYS,        fw_initialize},
-	{true,  0xE4, FW_P1_IS, 0x00,        0x00, 0xFF, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_USER,          fw_delete_key},
-	{true,  0xE4, FW_P1_IS, 0x01,        0x00, 0xFF, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_USER,          fw_delete_container},
-	{true,  0xEE, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_I | FW_IN_O,   FW_ACCESS_SO_OR_BLOCKED, fw_factory_reset},
-	{true,  0xF0, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_B,             FW_ACCESS_FACTORY,       fw_factory_keys},
-	{true,  0xF2, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_REQUIRED, FW_IN_B,             FW_ACCESS_FACTORY,       fw_factory_close},
+	{false, 0x84, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_get_challenge},
+	{false, 0xCB, FW_P1_IS, 0x3F,        0xFF, 0xFF, FW_DATA_REQUIRED, FW_IN_ANY | FW_IN_T, FW_ACCESS_READ,          FW_WAY_ANY,   fw_get_data},
+	{false, 0xDB, FW_P1_IS, 0x3F,        0xFF, 0xFF, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_WRITE,         FW_WAY_ANY,   fw_put_data},
+	{false, 0x20, FW_P1_IS, 0x00,        0x81, 0x82, FW_DATA_OPTIONAL, FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        FW_WAY_PIN,   fw_verify},
+	{false, 0x20, FW_P1_IS, 0xFF,        0x81, 0x82, FW_DATA_NONE,     FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_log_out},
+	{false, 0x24, FW_P1_IS, 0x00,        0x81, 0x82, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        FW_WAY_PIN,   fw_change_reference_data},
+	{false, 0x2C, FW_P1_IS, 0x00,        0x81, 0x81, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_ALWAYS,        FW_WAY_PIN,   fw_reset_by_so_pin},
+	{false, 0x2C, FW_P1_IS, 0x01,        0x81, 0x81, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_ALWAYS,        FW_WAY_PIN,   fw_reset_by_response},
+	{false, 0x2C, FW_P1_IS, 0x02,        0x81, 0x81, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_SO,            FW_WAY_PIN,   fw_reset_by_so},
+	{false, 0x47, FW_P1_ALGORITHM, 0x00, 0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_USER,          FW_WAY_ANY,   fw_generate},
+	{false, 0x87, FW_P1_ALGORITHM, 0x00, 0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_USER,          FW_WAY_ANY,   fw_general_authenticate},
+	{true,  0x84, FW_P1_IS, 0x00,        0x83, 0x83, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_unlock_challenge},
+	{true,  0x84, FW_P1_IS, 0x01,        0x83, 0x83, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_unlock_proof},
+	{true,  0xCC, FW_P1_IS, 0x00,        0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_attest},
+	{true,  0xE0, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_REQUIRED, FW_IN_ANY,           FW_ACCESS_ALWAYS,        FW_WAY_PIN,   fw_initialize},
+	{true,  0xE4, FW_P1_IS, 0x00,        0x00, 0xFF, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_USER,          FW_WAY_ANY,   fw_delete_key},
+	{true,  0xE4, FW_P1_IS, 0x01,        0x00, 0xFF, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_USER,          FW_WAY_ANY,   fw_delete_container},
+	{true,  0xEE, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_I | FW_IN_O,   FW_ACCESS_SO_OR_BLOCKED, FW_WAY_ANY,   fw_factory_reset},
+	{true,  0xF0, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_B,             FW_ACCESS_FACTORY,       FW_WAY_ANY,   fw_factory_keys},
+	{true,  0xF2, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_REQUIRED, FW_IN_B,             FW_ACCESS_FACTORY,       FW_WAY_ANY,   fw_factory_close},
 };
 /* clang-format on */
 
@@ -94,35 +95,58 @@ static uint16_t execute(struct fw *fw, bool proprietary, const struct fw_command
 	return sw == SW_OK && answer->failed ? SW_INTERNAL : sw;
 }
 
-/* ---- gate 1: class, channel, chain ---- */
+/* ---- gate 1: class, channel, chain, secure messaging ---- */
+
+static bool goes_in_clear(const struct fw_row *row, size_t rows, const struct apdu *a, const struct apdu_class *class)
+{
+	for (size_t i = 0; i < rows; i++)
+		if (row[i].ins == a->ins && row[i].proprietary == class->proprietary && row[i].way == FW_WAY_CLEAR)
+			return true;
+	return false;
+}
+
+/* Never protected, on a channel that is open. */
+static bool always_clear(const struct fw_channel *channel, const struct apdu *a, const struct apdu_class *class)
+{
+	const struct fw_application *application = channel->application;
+
+	return goes_in_clear(card_rows, ROWS(card_rows), a, class) ||
+	       goes_in_clear(application->row, application->rows, a, class);
+}
 
 static uint16_t check_class(struct fw *fw, const struct apdu *a, struct apdu_class *class)
 {
 	if (!apdu_class_parse(a->cla, class))
 		return SW_CLA_NOT_SUPPORTED;
-	if (class->secure)
-		return SW_SM_NOT_SUPPORTED;
-	if (class->channel >= FW_CHANNELS || !fw->channel[class->channel].open)
-		return SW_CHANNEL_NOT_SUPPORTED;
-	return SW_OK;
+	bool open = class->channel < FW_CHANNELS && fw->channel[class->channel].open;
+	if (class->secure) {
+		const struct fw_channel *channel = open ? &fw->channel[class->channel] : NULL;
+		if (!scp_class_secured(a->cla) || !open || !fw_session_exists(channel) ||
+			always_clear(channel, a, class))
+			return SW_SM_NOT_SUPPORTED;
+	}
+	return open ? SW_OK : SW_CHANNEL_NOT_SUPPORTED;
 }
 
 static bool same_chain(const struct fw_chain *k, const struct apdu *a, const struct apdu_class *class)
 {
-	return k->proprietary == class->proprietary && k->channel == class->channel && k->ins == a->ins &&
-	       k->p1 == a->p1 && k->p2 == a->p2;
+	return k->proprietary == class->proprietary && k->secure == class->secure && k->channel == class->channel &&
+	       k->ins == a->ins && k->p1 == a->p1 && k->p2 == a->p2;
 }
 
 /* Add the command's data to what its chain brought before. */
 static uint16_t join(struct fw *fw, const struct apdu *a, const struct apdu_class *class)
 {
+	const size_t most = FW_COMMAND_DATA_MAX + (class->secure ? SCP_OVERHEAD : 0);
+
 	if (fw->chain.running && !same_chain(&fw->chain, a, class))
 		return SW_LAST_OF_CHAIN_EXPECTED;
-	if (a->data.len > FW_COMMAND_DATA_MAX - fw->command_len)
+	if (a->data.len > most - fw->command_len)
 		return SW_WRONG_LENGTH;
 	bytes_copy(fw->command + fw->command_len, a->data);
 	fw->command_len += a->data.len;
-	fw->chain = (struct fw_chain){class->chained, class->proprietary, class->channel, a->ins, a->p1, a->p2};
+	fw->chain = (struct fw_chain){
+		class->chained, class->proprietary, class->secure, class->channel, a->ins, a->p1, a->p2};
 	return SW_OK;
 }
 
@@ -140,7 +164,41 @@ static void forget_answer(struct fw *fw)
 	fw->answer_len = fw->answer_sent = 0;
 }
 
-/* Run the command, once its chain is complete. The answer is what fw->answer holds then. */
+/* Run a plain command. Its answer is what fw->answer holds then: nothing, unless it succeeded. */
+static uint16_t run(struct fw *fw, const struct fw_command *c, bool proprietary)
+{
+	/* Not empty for GET RESPONSE, which fetches what is there and adds nothing. */
+	struct builder answer = builder_of(fw->answer, fw->answer_len ? fw->answer_len : FW_ANSWER_DATA_MAX);
+	uint16_t sw = SW_WRONG_LENGTH;
+
+	answer.len = fw->answer_len;
+	if (c->data.len <= FW_COMMAND_DATA_MAX)
+		sw = execute(fw, proprietary, c, &answer);
+	fw->answer_len = answer.len;
+	if (sw != SW_OK)
+		forget_answer(fw);
+	return sw;
+}
+
+/* The same with one that is protected; so is its answer, whatever the status. */
+static uint16_t run_protected(struct fw *fw, const struct apdu *a, struct fw_command *c, bool proprietary)
+{
+	struct builder data = builder_of(fw->command, sizeof(fw->command));
+	struct builder answer = builder_of(fw->answer, FW_ANSWER_DATA_MAX + SCP_OVERHEAD);
+
+	data.len = fw->command_len;
+	if (!fw_session_unwrap(c->channel, a, &data))
+		return SW_SECURITY_STATUS;
+	c->data = builder_bytes(&data);
+	uint16_t sw = run(fw, c, proprietary);
+	answer.len = fw->answer_len;
+	if (!fw_session_wrap(c->channel, sw, &answer))
+		sw = SW_SECURITY_STATUS;
+	fw->answer_len = answer.len;
+	return sw;
+}
+
+/* Take a command, and run it once its chain is complete. */
 static uint16_t receive(struct fw *fw, const struct apdu *a)
 {
 	struct apdu_class class;
@@ -148,16 +206,19 @@ static uint16_t receive(struct fw *fw, const struct apdu *a)
 
 	if (sw == SW_OK)
 		sw = join(fw, a, &class);
+	if (sw == SW_OK) {
+		struct fw_channel *channel = &fw->channel[class.channel];
+		if (!fw_session_admits(channel, class.secure, always_clear(channel, a, &class)))
+			sw = SW_SECURITY_STATUS;
+	}
 	if (sw == SW_OK && fw->chain.running)
 		return sw;
 	if (sw == SW_OK) {
-		const struct fw_command c = {class.channel, &fw->channel[class.channel], a->ins, a->p1, a->p2,
+		struct fw_command c = {class.channel, &fw->channel[class.channel], class.secure, a->ins, a->p1, a->p2,
 			BYTES(fw->command, fw->command_len), a->le};
-		struct builder answer = builder_of(fw->answer, FW_ANSWER_DATA_MAX);
-		answer.len = fw->answer_len; /* not 0 for GET RESPONSE, which fetches what is there */
-		sw = execute(fw, class.proprietary, &c, &answer);
-		if (fw->answer_len < answer.len)
-			fw->answer_len = answer.len;
+		if (class.proprietary && a->ins == SCP_INS_INTERNAL_AUTHENTICATE)
+			fw_session_end(c.channel); /* also when the command then fails */
+		sw = class.secure ? run_protected(fw, a, &c, class.proprietary) : run(fw, &c, class.proprietary);
 		fw->answer_channel = class.channel;
 	}
 	forget_command(fw);
@@ -166,13 +227,13 @@ static uint16_t receive(struct fw *fw, const struct apdu *a)
 
 /* ---- the answer ---- */
 
-static struct bytes send_whole(struct fw *fw, uint16_t sw)
+static struct bytes send_whole(struct fw *fw)
 {
 	struct builder b = builder_of(fw->answer, sizeof(fw->answer));
 	size_t from = fw->answer_sent;
 
 	b.len = fw->answer_sent = fw->answer_len;
-	builder_u16(&b, sw);
+	builder_u16(&b, fw->answer_sw);
 	return BYTES(fw->answer + from, b.len - from);
 }
 
@@ -185,7 +246,7 @@ static struct bytes send_part(struct fw *fw, uint32_t le)
 	builder_put(&b, BYTES(fw->answer + fw->answer_sent, n));
 	fw->answer_sent += n;
 	left -= n;
-	builder_u16(&b, left == 0 ? SW_OK : (uint16_t)(SW_BYTES_REMAIN | (left > 0xFF ? 0 : left)));
+	builder_u16(&b, left == 0 ? fw->answer_sw : (uint16_t)(SW_BYTES_REMAIN | (left > 0xFF ? 0 : left)));
 	return builder_bytes(&b);
 }
 
@@ -213,12 +274,12 @@ struct bytes fw_transceive(struct fw *fw, struct bytes command)
 		sw = receive(fw, &a);
 	else
 		forget_command(fw);
-	if (sw != SW_OK) {
+	if (fetching && sw != SW_OK)
 		forget_answer(fw);
-		return send_whole(fw, sw);
-	}
-	if (a.extended)
-		return send_whole(fw, sw);
+	if (!fetching || sw != SW_OK)
+		fw->answer_sw = sw;
+	if (!parsed || a.extended)
+		return send_whole(fw);
 	return send_part(fw, fetching && a.le == APDU_LE_NONE ? APDU_LE_SHORT_MAX : a.le);
 }
 

@@ -3,10 +3,10 @@
  * How a command reaches its handler:
  *
  *	link -> fw_transceive: APDU, class, channel, chain  (protocol 1.3, gate 1)
- *	     -> [secure messaging would unwrap the command here, by channel]
+ *	     -> messaging.c unwraps it, when its channel has a session
  *	     -> row of the command table: instruction, P1 P2, data (2, 3), life cycle (4), access condition (5)
  *	     -> handler (6)
- *	     -> [and wrap the answer here]
+ *	     -> messaging.c wraps the answer
  *	     -> answer, whole or piece by piece
  */
 #ifndef UKEY_FW_DISPATCH_H
@@ -17,6 +17,7 @@
 struct fw_command {
 	uint8_t number; /* of the channel */
 	struct fw_channel *channel;
+	bool secured; /* it came protected, by this channel's session */
 	uint8_t ins, p1, p2;
 	struct bytes data; /* of the whole chain; stays in place until the answer is made */
 	uint32_t le;       /* APDU_LE_NONE: no answer data wanted */
@@ -57,6 +58,13 @@ enum fw_data {
 	FW_DATA_OPTIONAL,
 };
 
+/* How a command may travel (protocol 6.3, 6.4). */
+enum fw_way {
+	FW_WAY_ANY,
+	FW_WAY_CLEAR, /* never protected; on a channel with a session in clear all the same */
+	FW_WAY_PIN,   /* its data carries a PIN: protected, where the policy demands it */
+};
+
 struct fw_row {
 	bool proprietary;
 	uint8_t ins;
@@ -66,6 +74,7 @@ struct fw_row {
 	enum fw_data data;
 	uint8_t life;
 	enum fw_access access;
+	enum fw_way way;
 	fw_handler *handler;
 };
 
@@ -90,6 +99,7 @@ fw_handler fw_generate, fw_general_authenticate, fw_delete_key, fw_delete_contai
 fw_handler fw_initialize, fw_factory_reset;
 fw_handler fw_unlock_challenge, fw_reset_by_response, fw_unlock_proof, fw_attest;
 fw_handler fw_factory_keys, fw_factory_close;
+fw_handler fw_internal_authenticate;
 
 /* What several handlers need. */
 uint16_t fw_token_information(struct fw *fw, const struct fw_command *command, struct builder *answer);

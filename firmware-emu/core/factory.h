@@ -35,6 +35,9 @@ struct fw_unlock_key {
 /* The caller wipes it. False: there is none, or the flash failed; it is zeros then. */
 bool fw_factory_unlock_key(struct fw *fw, struct fw_unlock_key *out);
 
+/* A new key of this algorithm, the public half as a point. False: the chip could not. The caller wipes the blob. */
+bool fw_factory_generate(struct fw *fw, struct builder *blob, uint8_t point[FW_FACTORY_POINT_SIZE]);
+
 /* Append a private key's blob. False: not there, or the flash failed. The caller wipes it. */
 bool fw_factory_device_key(struct fw *fw, struct builder *blob);
 bool fw_factory_attestation_key(struct fw *fw, struct builder *blob);

@@ -35,9 +35,17 @@ static bool load_token(struct fw *fw)
 	return load_tries(fw);
 }
 
+struct fw_policy fw_policy_default(const struct fw *fw)
+{
+	return (struct fw_policy){.min = FW_PIN_MIN,
+		.max = FW_PIN_MAX,
+		.flags = fw_factory_has(fw, FW_GAVE_DEVICE_KEY) ? FW_POLICY_CHANNEL : 0};
+}
+
 static void forget(struct fw *fw)
 {
-	fw->policy = (struct fw_policy){.min = FW_PIN_MIN, .max = FW_PIN_MAX};
+	fw->gave = 0;
+	fw->policy = fw_policy_default(fw);
 	fw->label_len = 0;
 	for (size_t i = 0; i < FW_PINS; i++)
 		fw->tries[i] = fw->tries_max[i] = 0;
@@ -48,6 +56,7 @@ static bool load_factory(struct fw *fw)
 {
 	if (!fw_factory_load(fw))
 		return false;
+	fw->policy = fw_policy_default(fw);
 	if (fw_factory_has(fw, FW_GAVE_UNLOCK_KEY))
 		fw->tries[FW_PIN_UNLOCK] = fw->tries_max[FW_PIN_UNLOCK] = FW_UNLOCK_TRIES;
 	return true;

@@ -69,11 +69,12 @@ struct fw_channel {
 	uint8_t security;
 	struct fw_unlock unlock;
 	const struct fw_application *application;
+	struct scp_session session; /* messaging.h; the security state is its own */
 };
 
 struct fw_chain {
 	bool running;
-	bool proprietary;
+	bool proprietary, secure;
 	uint8_t channel, ins, p1, p2;
 };
 
@@ -100,13 +101,17 @@ struct fw {
 	size_t command_len;
 	size_t answer_len, answer_sent; /* what GET RESPONSE still has to fetch, and for which channel */
 	uint8_t answer_channel;
+	uint16_t answer_sw; /* comes with the last of it */
 
 	uint8_t head[FW_HEAD_MAX];            /* scratch of one handler */
 	uint8_t blob[HAL_KEY_BLOB_MAX];       /* a private key on its way; wiped by who put it here */
 	uint8_t chunk[APDU_LE_SHORT_MAX + 2]; /* one short answer */
-	uint8_t command[FW_COMMAND_DATA_MAX];
-	uint8_t answer[FW_ANSWER_DATA_MAX + 2];
+	uint8_t command[FW_COMMAND_DATA_MAX + SCP_OVERHEAD];
+	uint8_t answer[FW_ANSWER_DATA_MAX + SCP_OVERHEAD + 2];
 };
+
+/* What holds on a blank token, and what INITIALIZE sets unless it says otherwise. */
+struct fw_policy fw_policy_default(const struct fw *fw);
 
 /* Read the cached part back. False: the flash cannot be read, and the token counts as terminated. */
 bool fw_state_load(struct fw *fw);

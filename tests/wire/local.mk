@@ -15,6 +15,7 @@ WIRE_TESTS += \
 	tests/wire/test_factory \
 	tests/wire/test_full \
 	tests/wire/test_golden \
+	tests/wire/test_messaging \
 	tests/wire/test_pin \
 	tests/wire/test_pin_past \
 	tests/wire/test_unlock
@@ -32,6 +33,8 @@ tests_wire_test_factory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_factory_LDADD = $(wire_ldadd)
 tests_wire_test_full_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_full_LDADD = $(wire_ldadd)
+tests_wire_test_messaging_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_messaging_LDADD = $(wire_ldadd)
 tests_wire_test_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_pin_LDADD = $(wire_ldadd)
 tests_wire_test_pin_past_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

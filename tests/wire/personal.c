@@ -254,6 +254,7 @@ void personal_make(struct ramtoken *t, const struct personal_options *o, struct 
 	MUST(tlv_parse(clear_command(t, 0xF0, BYTES_NONE), fields, 2));
 	bytes_copy(points[0], device);
 	bytes_copy(points[1], attestation);
+	bytes_copy(t->device_point, device);
 	personal_certify(t, o, points[0], points[1], out);
 	personal_put_close(&b, out, !o || !o->no_unlock_key);
 	clear_command(t, 0xF2, builder_bytes(&b));
@@ -326,4 +327,16 @@ uint16_t personal_send(
 	if (answer)
 		*answer = builder_bytes(&b);
 	return r.sw;
+}
+
+uint16_t personal_initialize(struct ramtoken *t, struct bytes data)
+{
+	static const uint8_t select[] = {0x00, 0xA4, 0x04, 0x00, 5, 0xF0, 0x4F, 0x70, 0x65, 0x6E};
+	struct scp_session s;
+
+	personal_open(t, 0, t->device_point, &s);
+	uint16_t sw = personal_send(t, 0, &s, &(struct apdu){.cla = 0x80, .ins = 0xE0, .data = data}, NULL);
+	scp_session_close(&s);
+	MUST(ramtoken_transceive(t, BYTES_OF(select)).len > 0);
+	return sw;
 }

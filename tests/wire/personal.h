@@ -66,6 +66,12 @@ enum scp_host_result personal_try_open(
 	struct ramtoken *t, uint8_t channel, const uint8_t *device_point, struct scp_session *s, uint16_t *sw);
 
 /*
+ * INITIALIZE with this data, inside a session on channel 0 that SELECT ends, as a token whose PINs may not travel in
+ * clear needs it. The key is t->device_point. A status word.
+ */
+uint16_t personal_initialize(struct ramtoken *t, struct bytes data);
+
+/*
  * One command inside a session: wrapped, sent with extended lengths, and the answer unwrapped. The class of `a` needs
  * no channel. The status word is returned; 0 when the session did not accept the answer, or power was cut. `answer`,
  * if not NULL, is the plain data and valid until the next call.

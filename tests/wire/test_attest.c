@@ -26,7 +26,8 @@ static struct ramtoken *operational(struct personal *p)
 
 	bytes_copy(t->hal.serial, wire_hex(SERIAL));
 	personal_make(t, NULL, p);
-	wire(t, "80E00000 1B 8000 8108 3837363534333231 8306 313233343536 8A05 0620000000", SW_OK);
+	struct bytes setup = wire_hex("8000 8108 3837363534333231 8306 313233343536 8A05 0620000000");
+	assert_int_equal(personal_initialize(t, setup), SW_OK);
 	wire_verify(t, 0x81, USER_PIN, SW_OK);
 	return t;
 }

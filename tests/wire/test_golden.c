@@ -10,6 +10,9 @@
  *	! flash SIZE SECTOR		a token with a flash of that size (decimal), blank
  *	! button off|on  keys off|on  chance off|on   the button; key generation; the random generator
  *	! fail N			the N-th flash operation from now fails
+ *	! factory on			a token from the factory, with all that it gives
+ *	! channel on|off		commands from here on are protected, in a session on channel 0; answers are
+ *shown as the host sees them, unwrapped; a command whose class has the bit goes as it is
  *
  * In hexadecimal data, "text" stands for its bytes, 5A*300 for 300 times 5A, ?? for any byte, ??*16 for 16 of them.
  */
@@ -20,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/wire/personal.h"
 #include "tests/wire/wire.h"
 
 #define LONGEST 40000
@@ -36,6 +40,8 @@ struct play {
 	struct ramtoken *t;
 	struct pattern command, expected;
 	bool commanded, answered;
+	struct scp_session session;
+	bool inside;
 	uint16_t sw;
 	unsigned exchanges, wrong;
 };
@@ -104,6 +110,22 @@ static bool matches(const struct pattern *e, struct bytes answer)
 
 static bool seen[0x10000];
 
+/* As the transcript has it, or wrapped. */
+static struct bytes transceive(struct play *p)
+{
+	static uint8_t shown[LONGEST];
+	struct builder b = builder_of(shown, sizeof(shown));
+	struct bytes command = BYTES(p->command.byte, p->command.len), data;
+	struct apdu a;
+
+	if (!p->inside || !apdu_parse(command, &a) || a.cla & 0x0C)
+		return ramtoken_transceive(p->t, command);
+	uint16_t sw = personal_send(p->t, 0, &p->session, &a, &data);
+	builder_put(&b, data);
+	builder_u16(&b, sw);
+	return builder_bytes(&b);
+}
+
 /* Send what was read, once its answer is read too. */
 static void exchange(struct play *p)
 {
@@ -111,7 +133,7 @@ static void exchange(struct play *p)
 		return;
 	if (!p->answered || p->expected.len < 2)
 		complain(p, "a command without its answer before this line\n");
-	struct bytes answer = ramtoken_transceive(p->t, BYTES(p->command.byte, p->command.len));
+	struct bytes answer = transceive(p);
 	if (!matches(&p->expected, answer)) {
 		print_error("%s: the answer before line %u is\n%s, not\n%s\n", p->file, p->line, wire_text(answer),
 			wire_text(BYTES(p->expected.byte, p->expected.len)));
@@ -140,7 +162,14 @@ static void directive(struct play *p, const char *text)
 		p->t->hal.fail_at = n;
 	} else if (sscanf(text, " %15s %15s", what, value) == 2) {
 		bool on = strcmp(value, "on") == 0;
-		if (strcmp(what, "button") == 0)
+		struct personal made;
+		if (strcmp(what, "factory") == 0)
+			personal_make(p->t, NULL, &made);
+		else if (strcmp(what, "channel") == 0 && on)
+			personal_open(p->t, 0, p->t->device_point, &p->session);
+		else if (strcmp(what, "channel") == 0)
+			wire(p->t, SELECT_UKEY, SW_OK);
+		else if (strcmp(what, "button") == 0)
 			p->t->hal.button = on;
 		else if (strcmp(what, "keys") == 0)
 			p->t->hal.no_keys = !on;
@@ -148,8 +177,10 @@ static void directive(struct play *p, const char *text)
 			p->t->hal.no_chance = !on;
 		else
 			complain(p, "unknown: %s", text);
+		p->inside = strcmp(what, "channel") == 0 ? on : p->inside;
 	} else if (strcmp(what, "power") == 0) {
 		ramtoken_power_cycle(p->t);
+		p->inside = false;
 	} else {
 		complain(p, "unknown: %s", text);
 	}
