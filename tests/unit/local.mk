@@ -110,6 +110,12 @@ test_driver_sw_SOURCES = tests/unit/test_driver_sw.c
 test_driver_sw_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 test_driver_sw_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
 
+UNIT_TESTS += test_driver_trust
+test_driver_trust_SOURCES = tests/unit/test_driver_trust.c
+test_driver_trust_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_driver_trust_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+test_driver_trust_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+
 UNIT_TESTS += test_driver_settings
 test_driver_settings_SOURCES = tests/unit/test_driver_settings.c
 test_driver_settings_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
