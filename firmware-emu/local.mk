@@ -41,6 +41,10 @@ libukeyhal_la_LIBADD = libcommon.la $(CRYPTO_LIBS)
 noinst_LTLIBRARIES += libukeylink.la
 libukeylink_la_SOURCES = \
 	firmware-emu/link/link.h \
+	firmware-emu/link/ccid.c firmware-emu/link/ccid.h \
+	firmware-emu/link/usb_device.c firmware-emu/link/usb_device.h \
+	firmware-emu/link/usbip.c \
+	firmware-emu/link/usbip_wire.c firmware-emu/link/usbip_wire.h \
 	firmware-emu/link/vpcd.c \
 	firmware-emu/link/vpcd_stream.c firmware-emu/link/vpcd_stream.h
 libukeylink_la_LIBADD = libcommon.la
