@@ -78,4 +78,11 @@ bin_PROGRAMS += ukey-emu
 ukey_emu_SOURCES = firmware-emu/main.c
 ukey_emu_LDADD = libukeyfactory.la libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la
 dist_man_MANS += doc/ukey-emu.1
+
+# For tests/tools/factory.sh.
+check_PROGRAMS += tests/tools/file_token
+tests_tools_file_token_SOURCES = tests/tools/file_token.c
+tests_tools_file_token_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(P11KIT_CFLAGS)
+tests_tools_file_token_LDADD = libukeyfactory.la libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la $(CRYPTO_LIBS)
+EXTRA_DIST += tests/tools/factory.sh
 # The emulator's end.
