@@ -34,7 +34,7 @@ serial_of() { case $1 in olga) echo 00000000000000A1 ;; anna) echo 0000000000000
 
 token_person() # token_person NAME KIND
 {
-	emu_start "$1" --create --serial "$(serial_of "$1")" || exit 1
+	personalize "$1" --serial "$(serial_of "$1")" && emu_start "$1" || exit 1
 	echo "so-$1-1" >"so-$1"
 	echo "secret-$1" >"pin-$1"
 	ukey init --token "$(serial_of "$1")" --label "$1" --so-pin-file "so-$1" --new-pin-file "pin-$1" >/dev/null &&
@@ -114,10 +114,11 @@ try "but others do" as otto request "$own" --reason "hers"
 emu_stop olga
 emu_stop anna
 
-# ---- escrow: a token of the workshop, without factory and unlock key ----
+# ---- escrow: a token that the factory gave no unlock key ----
 
 old=0A0B0C0D0E0F0001
-emu_start plain --create --serial $old || exit 1
+"$(ns_program ukey-emu)" personalize --factory "$FACTORY_DIR" --no-unlock --create --serial $old "$NS_DIR/plain.flash" >/dev/null &&
+	emu_start plain || exit 1
 printf 'puk-87654321\n' >puk
 echo 246810 >pin
 echo 975310 >new
@@ -161,8 +162,7 @@ same "nothing is left open" 0 "$(pending)"
 show out2
 second=$(shown out2)
 try "the next one is another" test "$second" != puk-87654321
-kill -KILL "$desk"
-wait "$desk" 2>/dev/null
+{ kill -KILL "$desk"; wait "$desk"; } 2>/dev/null
 exec 8>&-
 same "killed while it waits: not finished" 1 "$(pending)"
 try "the token has the one that was shown" opens "$second"
@@ -199,9 +199,8 @@ for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	grep -q "has its new" "round$round" || echo >&8
 	exec 8>&-
 	sleep "0.0$((round * 13 % 90))"
-	kill -KILL "$desk" 2>/dev/null
-	wait "$desk" 2>/dev/null
-done 2>/dev/null
+	{ kill -KILL "$desk"; wait "$desk"; } 2>/dev/null
+done
 show last
 grep -q "has its new" last && exec 8>&- && wait "$desk" && show last # the killed one had got that far
 opens "$(shown last)" && enter && ok "killed at twelve moments, the desk knew it each time" ||
