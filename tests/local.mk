@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs of a group are listed in the group's own folder; ./check runs the groups and asks make for the lists.
-#	UNIT_TESTS, WIRE_TESTS, FAULT_TESTS	cmocka programs
+#	UNIT_TESTS, WIRE_TESTS, FAULT_TESTS, CHANNEL_TESTS	cmocka programs
 #	FUZZ_TARGETS		libFuzzer programs tests/fuzz/fuzz_NAME with their corpus in tests/fuzz/corpus/NAME
 # Shell tests need no list: ./check finds tests/GROUP/*.sh.
 UNIT_TESTS =
 WIRE_TESTS =
 FAULT_TESTS =
+CHANNEL_TESTS =
 FUZZ_TARGETS =
 
 include tests/wire/ramtoken.mk
@@ -16,6 +17,7 @@ include tests/unit/local.mk
 include tests/wire/local.mk
 include tests/faults/local.mk
 endif
+include tests/channel/local.mk
 if FUZZERS
 include tests/fuzz/local.mk
 endif
@@ -32,8 +34,8 @@ THREAD_TESTS = \
 	tests/wire/test_p11_state
 endif
 
-check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
-TESTS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS)
+check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(CHANNEL_TESTS) $(FUZZ_TARGETS)
+TESTS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(CHANNEL_TESTS)
 
 include tests/budget/local.mk
 
@@ -42,7 +44,7 @@ print-%:
 	@echo $($*)
 
 EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lib/personal.sh tests/lint tests/dist tests/road \
-	tests/fuzz/corpus tests/fuzz/device_chain_root.pem \
+	tests/fuzz/corpus \
 	tests/budget/measure.sh tests/budget/budget.sh tests/budget/table.sh
 
 # clang-format over every C file; ./check lint verifies.

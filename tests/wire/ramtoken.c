@@ -70,3 +70,51 @@ void ramtoken_restore(struct ramtoken *t, const uint8_t *image)
 	ramhal_load(&t->hal, image);
 	ramtoken_power_cycle(t);
 }
+
+struct ramtoken_moment {
+	struct hal hal;
+	bool off;
+	uint8_t *flash, *programmed, *ram;
+};
+
+static uint8_t *copy_of(const void *from, size_t n)
+{
+	uint8_t *copy = malloc(n);
+
+	if (!copy)
+		abort();
+	return memcpy(copy, from, n);
+}
+
+struct ramtoken_moment *ramtoken_moment_take(const struct ramtoken *t)
+{
+	struct ramtoken_moment *m = malloc(sizeof *m);
+
+	if (!m)
+		abort();
+	*m = (struct ramtoken_moment){.hal = t->hal,
+		.off = t->off,
+		.flash = copy_of(t->hal.flash, t->hal.size),
+		.programmed = copy_of(t->hal.programmed, t->hal.size),
+		.ram = copy_of(t->memory, fw_size())};
+	return m;
+}
+
+void ramtoken_moment_return(const struct ramtoken_moment *m, struct ramtoken *t)
+{
+	memcpy(t->hal.flash, m->flash, m->hal.size);
+	memcpy(t->hal.programmed, m->programmed, m->hal.size);
+	memcpy(t->memory, m->ram, fw_size());
+	t->hal = m->hal;
+	t->off = m->off;
+}
+
+void ramtoken_moment_free(struct ramtoken_moment *m)
+{
+	if (!m)
+		return;
+	free(m->flash);
+	free(m->programmed);
+	free(m->ram);
+	free(m);
+}

@@ -43,4 +43,13 @@ uint8_t *ramtoken_snapshot(const struct ramtoken *t);
 /* Put a copy back, and power-cycle. */
 void ramtoken_restore(struct ramtoken *t, const uint8_t *image);
 
+/*
+ * A moment of the whole token, RAM, chip and flash, to which it can be taken back as often as wanted: sessions go on
+ * where they were. Only the token that it was taken of.
+ */
+struct ramtoken_moment;
+struct ramtoken_moment *ramtoken_moment_take(const struct ramtoken *t);
+void ramtoken_moment_return(const struct ramtoken_moment *m, struct ramtoken *t);
+void ramtoken_moment_free(struct ramtoken_moment *m);
+
 #endif
