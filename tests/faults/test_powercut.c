@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "firmware-emu/core/state.h"
+#include "firmware-emu/core/factory.h"
+#include "tests/wire/personal.h"
 #include "tests/wire/wire.h"
 
 #define FLASH  (64 * 1024)
@@ -86,7 +87,7 @@ static uint16_t see(struct view *v, struct ramtoken *t, uint8_t ins, uint8_t p1,
 
 static void see_information(struct view *v, struct ramtoken *t)
 {
-	static const uint8_t shown[] = {0x82, 0x83, 0x84, 0x88, 0x89, 0x8A};
+	static const uint8_t shown[] = {0x82, 0x83, 0x84, 0x88, 0x89, 0x8A, 0x91};
 
 	for (size_t i = 0; i < sizeof(shown); i++)
 		add(v, wire_info(t, shown[i]));
@@ -103,7 +104,7 @@ static void see_objects(struct view *v, struct ramtoken *t)
 	static const struct {
 		uint8_t type, count;
 	} types[] = {
-		{0x00, 3              },
+		{0x00, 5              },
                 {0x01, FW_KEYS        },
                 {0x02, FW_CERTIFICATES},
                 {0x03, FW_DATA_OBJECTS}
@@ -133,16 +134,45 @@ static void see_keys(struct view *v, struct ramtoken *t)
 	}
 }
 
+/* Whether the keys that the factory made serve, and the unlock key; each on its own copy of the token. */
+static void see_factory(struct view *v, struct ramtoken *t, const struct moment *now)
+{
+	struct fw_unlock_key key;
+	struct scp_session s;
+	uint16_t sw;
+
+	add_u16(v, fw_factory_unlock_key(t->fw, &key));
+	add(v, BYTES_OF(key.key));
+	add_u16(v, key.version);
+	add_u16(v, wire_any(t, 0x80, 0xF2, 0, 0, wire_hex("A00130 A10130"), 0, NULL));
+	moment_return(now, t);
+	add_u16(v, (uint16_t)personal_try_open(t, 0, t->device_point, &s, &sw));
+	add_u16(v, sw);
+	moment_return(now, t);
+}
+
+/* VERIFY as the policy has it. */
+static uint16_t verify(struct ramtoken *t, uint8_t reference, const char *pin)
+{
+	const struct apdu a = {.ins = 0x20, .p2 = reference, .data = wire_string(pin)};
+	struct scp_session s;
+
+	if (!(wire_info(t, 0x8A).data[4] & FW_POLICY_CHANNEL))
+		return wire_any(t, 0x00, 0x20, 0, reference, a.data, 0, NULL);
+	personal_open(t, 0, t->device_point, &s);
+	return personal_send(t, 0, &s, &a, NULL);
+}
+
 /* Which of the PINs opens the token, each tried on its own copy of it; the right user PIN shows what is private. */
 static void see_pins(struct view *v, struct ramtoken *t, const struct moment *now)
 {
 	for (size_t i = 0; i < COUNT(so_pins); i++) {
-		uint16_t sw = wire_any(t, 0x00, 0x20, 0, 0x82, wire_string(so_pins[i]), 0, NULL);
+		uint16_t sw = verify(t, 0x82, so_pins[i]);
 		add_u16(v, (sw & 0xFFF0) == SW_TRIES_LEFT ? SW_TRIES_LEFT : sw);
 		moment_return(now, t);
 	}
 	for (size_t i = 0; i < COUNT(user_pins); i++) {
-		uint16_t sw = wire_any(t, 0x00, 0x20, 0, 0x81, wire_string(user_pins[i]), 0, NULL);
+		uint16_t sw = verify(t, 0x81, user_pins[i]);
 		add_u16(v, (sw & 0xFFF0) == SW_TRIES_LEFT ? SW_TRIES_LEFT : sw);
 		if (sw == SW_OK) {
 			see_objects(v, t);
@@ -165,6 +195,7 @@ static void look(struct view *v, struct ramtoken *t)
 	see_information(v, t);
 	see_objects(v, t);
 	assert_int_equal(t->hal.writes + t->hal.erases, operations); /* mounting and looking never write */
+	see_factory(v, t, &now);
 	see_pins(v, t, &now);
 }
 
@@ -177,7 +208,7 @@ static bool same(const struct view *a, const struct view *b)
 
 struct step {
 	const char *name;
-	const char *log_in; /* "user PIN", "so PIN", or nobody */
+	const char *log_in; /* "user", "so", or nobody; "inside", "inside so": in a session that begins before it */
 	const char *pin;
 	uint16_t sw;
 	void (*command)(struct builder *b, unsigned n);
@@ -313,6 +344,31 @@ static void factory_reset(struct builder *b, unsigned n)
 	apdu(b, 0x80, 0xEE, 0, 0, BYTES_NONE, 4);
 }
 
+static void factory_keys(struct builder *b, unsigned n)
+{
+	(void)n;
+	apdu(b, 0x80, 0xF0, 0, 0, BYTES_NONE, APDU_LE_MAX);
+}
+
+static const uint8_t unlock_key[16] = "unlocks only me";
+
+static void factory_close(struct builder *b, unsigned n)
+{
+	static uint8_t raw[4096];
+	static const uint8_t chain[2][1000] = {
+		{0x30, 0x01},
+                {0x30, 0x02}
+        };
+	struct builder d = builder_of(raw, sizeof(raw));
+
+	(void)n;
+	tlv_put(&d, 0xA0, BYTES_OF(chain[0]));
+	tlv_put(&d, 0xA1, BYTES_OF(chain[1]));
+	tlv_put(&d, 0x82, BYTES_OF(unlock_key));
+	tlv_put_u8(&d, 0x83, 7);
+	apdu(b, 0x80, 0xF2, 0, 0, builder_bytes(&d), 4);
+}
+
 #define CERT(object, hundreds) ((object) | (hundreds) << 16)
 #define WRONG                  99
 
@@ -385,6 +441,25 @@ static const struct step road[] = {
 	{"wrong SO PIN", NULL, NULL, 0x63C1, verify_so, WRONG},
 	{"last wrong SO PIN", NULL, NULL, 0x63C0, verify_so, WRONG},
 	{"factory reset of a lost token", NULL, NULL, SW_OK, factory_reset, 0},
+};
+
+static const struct step factory_road[] = {
+	{"keys of the factory", NULL, NULL, SW_OK, factory_keys, 0},
+	{"other keys", NULL, NULL, SW_OK, factory_keys, 0},
+	{"the factory closes", NULL, NULL, SW_OK, factory_close, 0},
+	{"keys of a closed factory", NULL, NULL, SW_CONDITIONS, factory_keys, 0},
+	{"first PINs in clear", NULL, NULL, SW_SECURITY_STATUS, initialize, 1},
+	{"first PINs, inside", "inside", NULL, SW_OK, initialize, 1},
+	{"PIN in clear", NULL, NULL, SW_SECURITY_STATUS, verify_user, 0},
+	{"right PIN, inside", "inside", NULL, SW_OK, verify_user, 0},
+	{"wrong PIN, inside", "inside", NULL, 0x63C5, verify_user, WRONG},
+	{"right PIN, inside", "inside", NULL, SW_OK, verify_user, 0},
+	{"PIN changed, inside", "inside", NULL, SW_OK, change_user_pin, 0},
+	{"PIN set by the SO's PIN, inside", "inside", NULL, SW_OK, unlock, 2},
+	{"SO PIN changed, inside", "inside", NULL, SW_OK, change_so_pin, 0},
+	{"initialise again, inside", "inside", NULL, SW_OK, initialize, 2},
+	{"factory reset by the SO, inside", "inside so", "87654321", SW_OK, factory_reset, 0},
+	{"first PINs of the second life", "inside", NULL, SW_OK, initialize, 1},
 };
 /* clang-format on */
 
@@ -498,6 +573,24 @@ static void fail_everywhere(struct ramtoken *t, const struct step *s, struct byt
 	t->hal.fail_at = 0;
 }
 
+/* Open a session, log in inside it, and wrap the step's command. */
+static void go_inside(struct ramtoken *t, const struct step *s, struct builder *b)
+{
+	struct scp_session session;
+	struct apdu a;
+
+	personal_open(t, 0, t->device_point, &session);
+	if (s->pin) {
+		a = (struct apdu){.ins = 0x20, .p2 = 0x82, .data = wire_string(s->pin)};
+		assert_int_equal(personal_send(t, 0, &session, &a, NULL), SW_OK);
+	}
+	assert_true(apdu_parse(builder_bytes(b), &a));
+	struct bytes wrapped = personal_wrap(0, &session, &a);
+	b->len = 0;
+	builder_put(b, wrapped);
+	assert_false(b->failed);
+}
+
 static void walk(struct ramtoken *t, const struct step *s)
 {
 	static struct moment start, end;
@@ -508,12 +601,16 @@ static void walk(struct ramtoken *t, const struct step *s)
 	s->command(&b, s->n);
 	assert_false(b.failed);
 	ramtoken_power_cycle(t);
-	if (s->log_in)
+	if (s->log_in && strstr(s->log_in, "inside"))
+		go_inside(t, s, &b);
+	else if (s->log_in)
 		wire_verify(t, strcmp(s->log_in, "so") == 0 ? 0x82 : 0x81, s->pin, SW_OK);
 	moment_take(&start, t);
 	look(&before, t);
 	moment_return(&start, t);
-	wire_send(t, builder_bytes(&b), s->sw);
+	struct bytes answer = wire_send(t, builder_bytes(&b), s->sw);
+	if (s->command == factory_keys && s->sw == SW_OK)
+		bytes_copy(t->device_point, BYTES(answer.data + 2, sizeof(t->device_point)));
 	moment_take(&end, t);
 	if (end.hal.erases > start.hal.erases && s->command != initialize && s->command != factory_reset)
 		seen.moves++;
@@ -546,6 +643,22 @@ static void the_road_survives_a_power_cut_anywhere(void **state)
 	assert_in_range(seen.second_points, 100, 1000000);
 	assert_in_range(seen.moves, 3, 1000);
 	assert_true(seen.kept && seen.done);
+	ramtoken_free(t);
+}
+
+static void what_the_factory_gave_survives_it_too(void **state)
+{
+	const struct ramtoken_options small = {.flash_size = FLASH, .sector = SECTOR};
+	struct ramtoken *t = ramtoken_new(&small);
+	unsigned long before = seen.points;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(factory_road); i++)
+		walk(t, &factory_road[i]);
+	print_message("power cut at %lu points of %zu commands of the factory and inside the channel\n",
+		seen.points - before, COUNT(factory_road));
+	assert_in_range(seen.points - before, 100, 1000000);
+	assert_int_equal(wire_info(t, 0x91).data[0], 0x07);
 	ramtoken_free(t);
 }
 
@@ -670,6 +783,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_road_survives_a_power_cut_anywhere),
+		cmocka_unit_test(what_the_factory_gave_survives_it_too),
 		cmocka_unit_test(a_reset_leaves_no_trace),
 		cmocka_unit_test(two_torn_resets_leave_no_trace),
 	};
