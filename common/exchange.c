@@ -167,6 +167,8 @@ enum exchange_result exchange(struct exchange *x, const struct apdu *command, st
 	if (answer->failed || command->le > APDU_LE_MAX)
 		return EXCHANGE_INVALID;
 	result = run(&r, *command, sw);
+	if (result == EXCHANGE_OK && x->once && !may_have_data(*sw) && answer->len != start)
+		result = EXCHANGE_PROTOCOL;
 	if (result != EXCHANGE_OK || !may_have_data(*sw)) {
 		/* Pieces of an answer that was not completed are nobody's data. */
 		answer->failed = false;

@@ -28,7 +28,7 @@ struct exchange {
 	exchange_transceive *transceive;
 	void *ctx;
 	bool extended;           /* extended lengths allowed */
-	bool once;               /* 6Cxx ends the command: sent again as it is, it would be another one (SCP03) */
+	bool once;               /* for SCP03: nothing is sent again as it is after 6Cxx; data with an error is one */
 	size_t max_command_data; /* most data in one extended command; 0: APDU_DATA_MAX */
 	size_t max_answer;       /* largest Le of one extended command; 0: APDU_LE_MAX */
 	uint64_t count;          /* command APDUs sent since the caller zeroed it */

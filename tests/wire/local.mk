@@ -63,6 +63,10 @@ WIRE_TESTS += tests/wire/test_driver_budget
 tests_wire_test_driver_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_budget_LDADD = $(driver_bench_ldadd)
 
+WIRE_TESTS += tests/wire/test_driver_channel
+tests_wire_test_driver_channel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_channel_LDADD = $(driver_bench_ldadd)
+
 WIRE_TESTS += tests/wire/test_driver_pin
 tests_wire_test_driver_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_pin_LDADD = $(driver_bench_ldadd)
@@ -90,6 +94,28 @@ tests_wire_test_driver_lies_LDADD = $(driver_bench_ldadd)
 WIRE_TESTS += tests/wire/test_driver_log
 tests_wire_test_driver_log_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_log_LDADD = $(driver_bench_ldadd)
+
+# The same tests on tokens from the factory, inside the secure channel (tests/wire/trusted.h).
+WIRE_TESTS += tests/wire/personal_driver_pin
+tests_wire_personal_driver_pin_SOURCES = tests/wire/test_driver_pin.c
+tests_wire_personal_driver_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_driver_pin_LDADD = $(driver_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_driver_object
+tests_wire_personal_driver_object_SOURCES = tests/wire/test_driver_object.c
+tests_wire_personal_driver_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_driver_object_LDADD = $(driver_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_driver_key
+tests_wire_personal_driver_key_SOURCES = tests/wire/test_driver_key.c
+tests_wire_personal_driver_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_driver_key_LDADD = $(driver_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_driver_plug
+tests_wire_personal_driver_plug_SOURCES = tests/wire/test_driver_plug.c
+tests_wire_personal_driver_plug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_driver_plug_LDADD = $(driver_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_driver_threads
+tests_wire_personal_driver_threads_SOURCES = tests/wire/test_driver_threads.c
+tests_wire_personal_driver_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_driver_threads_LDADD = $(driver_bench_ldadd)
 
 # libukey on a real pcscd: tests/wire/driver_pcsc.sh.
 check_PROGRAMS += tests/wire/driver_talk tests/lib/vpcd_foreign
