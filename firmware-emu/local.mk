@@ -41,6 +41,10 @@ libukeyhal_la_LIBADD = libcommon.la $(CRYPTO_LIBS)
 noinst_LTLIBRARIES += libukeylink.la
 libukeylink_la_SOURCES = \
 	firmware-emu/link/link.h \
+	firmware-emu/link/ccid.c firmware-emu/link/ccid.h \
+	firmware-emu/link/usb_device.c firmware-emu/link/usb_device.h \
+	firmware-emu/link/usbip.c \
+	firmware-emu/link/usbip_wire.c firmware-emu/link/usbip_wire.h \
 	firmware-emu/link/vpcd.c \
 	firmware-emu/link/vpcd_stream.c firmware-emu/link/vpcd_stream.h
 libukeylink_la_LIBADD = libcommon.la
@@ -74,4 +78,11 @@ bin_PROGRAMS += ukey-emu
 ukey_emu_SOURCES = firmware-emu/main.c
 ukey_emu_LDADD = libukeyfactory.la libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la
 dist_man_MANS += doc/ukey-emu.1
+
+# For tests/tools/factory.sh.
+check_PROGRAMS += tests/tools/file_token
+tests_tools_file_token_SOURCES = tests/tools/file_token.c
+tests_tools_file_token_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(P11KIT_CFLAGS)
+tests_tools_file_token_LDADD = libukeyfactory.la libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la $(CRYPTO_LIBS)
+EXTRA_DIST += tests/tools/factory.sh
 # The emulator's end.

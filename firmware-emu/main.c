@@ -21,6 +21,7 @@
 
 #include "firmware-emu/control.h"
 #include "firmware-emu/factory/factory.h"
+#include "firmware-emu/link/usb_device.h"
 
 #define EXIT_USAGE 2
 
@@ -36,9 +37,13 @@ static const char usage[] =
 	"      --size BYTES       flash size of a new token [1048576]; k and M may follow\n"
 	"      --serial HEX       serial number of a new token, 16 digits [random]\n"
 	"      --sync             write through to the disk after every flash operation\n"
-	"      --link vpcd        how the token is reached [vpcd]\n"
-	"      --host HOST        where vpcd listens [127.0.0.1]\n"
-	"      --port PORT        and its port: 35963 for the first slot, 35964 for the second [35963]\n"
+	"      --link LINK        how the token is reached: vpcd, pcscd's virtual reader; usbip, a USB device that\n"
+	"                         \"usbip attach\" fetches; vhci, a USB device in this machine's kernel [vpcd]\n"
+	"      --host HOST        where vpcd listens, or usbip is to listen [127.0.0.1]\n"
+	"      --port PORT        and its port; vpcd: 35963 for the first slot, 35964 for the second; vhci: the\n"
+	"                         controller's port [35963; 3240; 0]\n"
+	"      --usb-id ID        vendor and product of the USB device, as in 1209:0001 [1209:0001]\n"
+	"      --usb-message N    its longest CCID message, 271 to 65554 bytes [65554]\n"
 	"      --unplugged        start outside the reader; \"ctl plug\" puts it in\n"
 	"      --latency PROFILE  none, or chip: as slow as a smart card (an imitation) [none]\n"
 	"      --touch MODE       the button: auto presses itself, never waits for \"ctl touch press\" [auto]\n"
@@ -57,6 +62,8 @@ struct options {
 	uint8_t serial[8];
 	const struct link_ops *link;
 	const char *host, *port;
+	uint16_t usb_vendor, usb_product; /* 0: the default */
+	size_t usb_message_max;
 	bool unplugged;
 	const struct latency *latency;
 	enum hal_touch_mode touch;
@@ -100,6 +107,40 @@ static bool parse_serial(const char *text, uint8_t serial[8])
 	return true;
 }
 
+static bool parse_usb_id(const char *text, uint16_t *vendor, uint16_t *product)
+{
+	static const char digits[] = "0123456789ABCDEFabcdef";
+
+	if (strlen(text) != 9 || strspn(text, digits) != 4 || text[4] != ':' || strspn(text + 5, digits) != 4)
+		return false;
+	*vendor = (uint16_t)strtoul(text, NULL, 16);
+	*product = (uint16_t)strtoul(text + 5, NULL, 16);
+	return *vendor != 0;
+}
+
+static bool parse_message_max(const char *text, size_t *out)
+{
+	uint64_t n;
+
+	if (!command_number(text, &n) || n < CCID_MESSAGE_LEAST || n > CCID_MESSAGE_MAX)
+		return false;
+	*out = (size_t)n;
+	return true;
+}
+
+static bool find_link(const char *name, const struct link_ops **out)
+{
+	static const struct link_ops *const links[] = {&link_vpcd, &link_usbip, &link_vhci};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		if (strcmp(links[i]->name, name) == 0) {
+			*out = links[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool parse_fd(const char *text, int *out)
 {
 	uint64_t n;
@@ -119,6 +160,8 @@ enum option_code {
 	OPT_LINK,
 	OPT_HOST,
 	OPT_PORT,
+	OPT_USB_ID,
+	OPT_USB_MESSAGE,
 	OPT_UNPLUGGED,
 	OPT_LATENCY,
 	OPT_TOUCH,
@@ -133,7 +176,9 @@ enum option_code {
 static const char *const refusals[] = {
 	[OPT_SIZE - OPT_FLASH] = "--size takes bytes, as in 1048576, 1024k or 1M",
 	[OPT_SERIAL - OPT_FLASH] = "--serial takes 16 hexadecimal digits",
-	[OPT_LINK - OPT_FLASH] = "--link: this version has vpcd only",
+	[OPT_LINK - OPT_FLASH] = "--link takes vpcd, usbip or vhci",
+	[OPT_USB_ID - OPT_FLASH] = "--usb-id takes vendor and product, as in 1209:0001",
+	[OPT_USB_MESSAGE - OPT_FLASH] = "--usb-message takes 271 to 65554",
 	[OPT_LATENCY - OPT_FLASH] = "--latency takes none or chip",
 	[OPT_TOUCH - OPT_FLASH] = "--touch takes auto or never",
 	[OPT_READY_FD - OPT_FLASH] = "--ready-fd takes the number of an open descriptor",
@@ -158,13 +203,17 @@ static bool take_option(struct options *o, int option)
 		o->hal.sync = true;
 		return true;
 	case OPT_LINK:
-		return strcmp(optarg, o->link->name) == 0;
+		return find_link(optarg, &o->link);
 	case OPT_HOST:
 		o->host = optarg;
 		return true;
 	case OPT_PORT:
 		o->port = optarg;
 		return true;
+	case OPT_USB_ID:
+		return parse_usb_id(optarg, &o->usb_vendor, &o->usb_product);
+	case OPT_USB_MESSAGE:
+		return parse_message_max(optarg, &o->usb_message_max);
 	case OPT_UNPLUGGED:
 		o->unplugged = true;
 		return true;
@@ -198,16 +247,18 @@ static const struct option long_options[] = {
 	{"link",             required_argument, NULL, OPT_LINK},
 	{"host",              required_argument, NULL, OPT_HOST},
 	{"port",		  required_argument, NULL, OPT_PORT},
-	{"unplugged",        no_argument, NULL, OPT_UNPLUGGED},
-	{"latency",        required_argument, NULL, OPT_LATENCY},
-	{"touch",             required_argument, NULL, OPT_TOUCH},
-	{"control",              required_argument, NULL, OPT_CONTROL},
-	{"log",		  required_argument, NULL, OPT_LOG},
-	{"pid-file",required_argument, NULL, OPT_PID_FILE},
-	{"ready-fd",          required_argument, NULL, OPT_READY_FD},
-	{"help",             no_argument, NULL, OPT_HELP},
-	{"version",              no_argument, NULL, OPT_VERSION},
-	{0		 },
+	{"usb-id",        required_argument, NULL, OPT_USB_ID},
+	{"usb-message",        required_argument, NULL, OPT_USB_MESSAGE},
+	{"unplugged",             no_argument, NULL, OPT_UNPLUGGED},
+	{"latency",              required_argument, NULL, OPT_LATENCY},
+	{"touch",		  required_argument, NULL, OPT_TOUCH},
+	{"control",required_argument, NULL, OPT_CONTROL},
+	{"log",          required_argument, NULL, OPT_LOG},
+	{"pid-file",             required_argument, NULL, OPT_PID_FILE},
+	{"ready-fd",              required_argument, NULL, OPT_READY_FD},
+	{"help",		  no_argument, NULL, OPT_HELP},
+	{"version",no_argument, NULL, OPT_VERSION},
+	{0         },
 };
 
 /* -1: go on; else the exit status. */
@@ -291,9 +342,18 @@ static bool serve(const struct options *o, struct bench *bench, int listener, in
 	return true;
 }
 
+static void serial_text(struct hal *hal, char text[17])
+{
+	uint8_t serial[8];
+
+	hal_serial(hal, serial);
+	for (size_t i = 0; i < sizeof(serial); i++)
+		snprintf(text + 2 * i, 3, "%02X", serial[i]);
+}
+
 static int run(const struct options *o)
 {
-	char error[512] = "out of memory";
+	char error[512] = "out of memory", serial[17];
 	struct bench bench = {0};
 	int status = EXIT_FAILURE, listener = -1;
 	int signals = end_signals();
@@ -311,8 +371,17 @@ static int run(const struct options *o)
 		snprintf(error, sizeof(error), "%s: %s", o->log, strerror(errno));
 		goto failed;
 	}
+	serial_text(bench.hal, serial);
 	struct link_options link = {
-		.token = token_for_link(bench.token), .host = o->host, .port = o->port, .plugged = !o->unplugged};
+		.token = token_for_link(bench.token),
+		.host = o->host,
+		.port = o->port,
+		.plugged = !o->unplugged,
+		.usb_vendor = o->usb_vendor,
+		.usb_product = o->usb_product,
+		.usb_message_max = o->usb_message_max,
+		.serial = serial,
+	};
 	bench.link = o->link->open(&link, error, sizeof(error));
 	if (!bench.link)
 		goto failed;
@@ -345,7 +414,6 @@ int main(int argc, char **argv)
 	struct options o = {
 		.link = &link_vpcd,
 		.host = "127.0.0.1",
-		.port = "35963",
 		.latency = &latency_none,
 		.touch = HAL_TOUCH_AUTO,
 		.ready_fd = -1,

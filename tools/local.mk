@@ -30,4 +30,4 @@ tests_tools_foreign_card_SOURCES = tests/tools/foreign_card.c
 tests_tools_est_server_SOURCES = tests/tools/est_server.c
 tests_tools_est_server_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS)
 tests_tools_est_server_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS)
-EXTRA_DIST += tests/tools/road.sh tests/tools/touch.sh tests/tools/enroll.sh tests/tools/helpdesk.sh tests/tools/lib.sh
+EXTRA_DIST += tests/tools/road.sh tests/tools/touch.sh tests/tools/enroll.sh tests/tools/helpdesk.sh tests/tools/helpdesk_tokens.sh tests/tools/lib.sh

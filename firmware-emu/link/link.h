@@ -29,9 +29,14 @@ struct link_token {
 
 struct link_options {
 	struct link_token token;
-	const char *host;
-	const char *port;
-	bool plugged; /* from the start */
+	const char *host; /* vpcd's, or the one to listen on */
+	const char *port; /* NULL: the link's default */
+	bool plugged;     /* from the start */
+
+	/* USB only */
+	uint16_t usb_vendor, usb_product; /* 0: the default */
+	size_t usb_message_max;           /* longest CCID message; 0: the most */
+	const char *serial;               /* what the device says its serial number is */
 };
 
 struct link;
@@ -58,5 +63,7 @@ struct link {
 };
 
 extern const struct link_ops link_vpcd;
+extern const struct link_ops link_usbip; /* a USB device, for hosts that fetch it by TCP */
+extern const struct link_ops link_vhci;  /* a USB device in this machine's kernel; port: of its controller */
 
 #endif

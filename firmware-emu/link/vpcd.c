@@ -61,6 +61,7 @@ static struct link *vpcd_open(const struct link_options *o, char *error, size_t 
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct vpcd *v = calloc(1, sizeof(*v));
+	const char *port = o->port ? o->port : "35963";
 	pthread_condattr_t attributes;
 
 	if (!v) {
@@ -76,8 +77,8 @@ static struct link *vpcd_open(const struct link_options *o, char *error, size_t 
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&v->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
-	snprintf(v->name, sizeof(v->name), "%s:%s", o->host, o->port);
-	int wrong = getaddrinfo(o->host, o->port, &hints, &v->addresses);
+	snprintf(v->name, sizeof(v->name), "%s:%s", o->host, port);
+	int wrong = getaddrinfo(o->host, port, &hints, &v->addresses);
 	if (wrong) {
 		v->addresses = NULL;
 		snprintf(error, error_size, "%s: %s; --host and --port say where vpcd listens", v->name,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any sequence of commands against the firmware. Input: one byte that chooses the token's state, then commands, each
- * after its length in two bytes; a length of FFFF cuts the power at the flash operation that the next byte names, in
- * the command after. Whatever comes: an answer with a status word of the protocol, the flash rules kept (ramhal
- * aborts), and the flash mounts at the next power-on with its label, digest and directory readable.
+ * Any sequence of commands against the firmware. Input: one byte that chooses the token's state (40: from the factory),
+ * then commands, each after its length in two bytes; a length of FFFF cuts the power at the flash operation that the
+ * next byte names, in the command after. Whatever comes: an answer with a status word of the protocol, the flash rules
+ * kept (ramhal aborts), and the flash mounts at the next power-on with its label, digest and directory readable.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 static struct ramtoken *token;
-static uint8_t *images[3];
+static uint8_t *images[2][3]; /* without and with a factory; blank, initialised, operational */
 
 static void run(const char *hex)
 {
-	uint8_t raw[128];
+	uint8_t raw[256];
 	size_t n = 0;
 
 	for (; hex[0] && hex[1]; hex += 2) {
@@ -38,14 +38,9 @@ static void run(const char *hex)
 	REQUIRE(r.sw == SW_OK || (r.sw & 0xFF00) == SW_BYTES_REMAIN);
 }
 
-static void prepare(void)
+static void furnish(uint8_t *to[3])
 {
-	const struct ramtoken_options o = {.flash_size = FLASH, .sector = SECTOR};
-
-	token = ramtoken_new(&o);
-	images[0] = ramtoken_snapshot(token);
-	run("80E000000D80014181083837363534333231");
-	images[1] = ramtoken_snapshot(token);
+	to[1] = ramtoken_snapshot(token);
 	run("00200082083837363534333231");
 	run("002C0281088106313233343536");
 	run("0020008106313233343536");
@@ -53,13 +48,30 @@ static void prepare(void)
 	run("0047070109AC078302000385010100");
 	run("00DB3FFF095C0201005303700141");
 	run("00DB3FFF0E5C02030153088401018503414243");
-	images[2] = ramtoken_snapshot(token);
+	to[2] = ramtoken_snapshot(token);
+}
+
+static void prepare(void)
+{
+	const struct ramtoken_options o = {.flash_size = FLASH, .sector = SECTOR};
+
+	token = ramtoken_new(&o);
+	images[0][0] = ramtoken_snapshot(token);
+	run("80E000000D80014181083837363534333231");
+	furnish(images[0]);
+	ramtoken_restore(token, images[0][0]);
+	/* The least that passes for a certificate where its subject is looked for. */
+	run("80F00000");
+	run("80F200002DA001AAA1133011300B0201013000300030003000300003008210000102030405060708090A0B0C0D0E0F830101");
+	images[1][0] = ramtoken_snapshot(token);
+	run("80E0000014800141810838373635343332318A050620000300");
+	furnish(images[1]);
 }
 
 static bool known(uint16_t sw)
 {
 	static const uint16_t words[] = {0x9000, 0x6400, 0x6401, 0x6581, 0x6700, 0x6881, 0x6882, 0x6883, 0x6982, 0x6983,
-		0x6985, 0x6A80, 0x6A81, 0x6A82, 0x6A84, 0x6A86, 0x6A88, 0x6A89, 0x6D00, 0x6E00};
+		0x6984, 0x6985, 0x6A80, 0x6A81, 0x6A82, 0x6A84, 0x6A86, 0x6A88, 0x6A89, 0x6D00, 0x6E00};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (sw == words[i])
@@ -78,7 +90,7 @@ static void look(void)
 	token->hal.cut_at = 0;
 	ramtoken_power_cycle(token);
 	REQUIRE(rapdu_parse(ramtoken_transceive(token, BYTES_OF(select)), &r) && r.sw == SW_OK);
-	REQUIRE(r.data.data[r.data.len - 1] == 0);
+	REQUIRE(r.data.data[r.data.len - 4] == 0); /* tag 90, before 91: nobody is logged in */
 	REQUIRE(rapdu_parse(ramtoken_transceive(token, BYTES_OF(directory)), &r) && r.sw == SW_OK);
 	REQUIRE(token->hal.writes + token->hal.erases == operations);
 }
@@ -90,7 +102,7 @@ static void begin(uint8_t state)
 	token->hal.cut_at = 0;
 	token->hal.torn = (enum ramhal_torn)((state >> 4) % RAMHAL_TORN_MODES);
 	token->hal.button = !(state & 0x80);
-	ramtoken_restore(token, images[state % 3]);
+	ramtoken_restore(token, images[state >> 6 & 1][state % 3]);
 	if (state & 0x04 && state % 3 == 2)
 		run("0020008106313233343536");
 	if (state & 0x08 && state % 3 > 0)

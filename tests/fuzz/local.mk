@@ -40,13 +40,17 @@ tests_fuzz_fuzz_fw_command_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_fw_command_LDADD = $(ramtoken_ldadd)
 
 # What a token tells libukey.
-FUZZ_TARGETS += tests/fuzz/fuzz_directory tests/fuzz/fuzz_token_answer
+FUZZ_TARGETS += tests/fuzz/fuzz_directory tests/fuzz/fuzz_token_answer tests/fuzz/fuzz_device_chain
 tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz_directory.c
 tests_fuzz_fuzz_directory_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_directory_LDADD = libukeycore.la libcommon.la
 tests_fuzz_fuzz_token_answer_SOURCES = tests/fuzz/fuzz_token_answer.c
 tests_fuzz_fuzz_token_answer_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_token_answer_LDADD = libukeycore.la libcommon.la
+tests_fuzz_fuzz_device_chain_SOURCES = tests/fuzz/fuzz_device_chain.c
+tests_fuzz_fuzz_device_chain_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_ROOT='"$(abs_top_srcdir)/tests/fuzz/device_chain_root.pem"'
+tests_fuzz_fuzz_device_chain_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_device_chain_LDADD = libukeycore.la libcommon.la
 
 # Both ends of the secure channel
 FUZZ_TARGETS += tests/fuzz/fuzz_scp_token tests/fuzz/fuzz_scp_host

@@ -39,7 +39,7 @@ factory_start()
 	printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$dir/factory.hsm" >"$dir/factory.hsm.conf"
 	export SOFTHSM2_CONF=$dir/factory.hsm.conf
 	printf %s 4711pin >"$dir/factory.pin"
-	# shellcheck disable=SC2059 # the bytes
+	# shellcheck disable=SC2001,SC2059 # the bytes
 	printf "$(sed 's/../\\x&/g' <<<"$FACTORY_MASTER_KEY")" >"$dir/factory.master"
 	softhsm2-util --init-token --free --label desk-master --so-pin 87654321 --pin 4711pin >/dev/null &&
 		pkcs11-tool --module "$module" --token-label desk-master --login --pin 4711pin --write-object "$dir/factory.master" \

@@ -44,7 +44,8 @@ tests_unit_test_rsa_pad_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_test_rsa_pad_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
 # The emulator's.
-unit_emulator = tests/unit/test_hal tests/unit/test_emu_flash tests/unit/test_emu_vpcd tests/unit/test_emu_control
+unit_emulator = tests/unit/test_hal tests/unit/test_emu_flash tests/unit/test_emu_vpcd tests/unit/test_emu_control \
+	tests/unit/test_usb_device
 UNIT_TESTS += $(unit_emulator)
 tests_unit_test_hal_SOURCES = tests/unit/test_hal.c
 tests_unit_test_hal_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
@@ -52,6 +53,9 @@ tests_unit_test_hal_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_L
 tests_unit_test_emu_flash_SOURCES = tests/unit/test_emu_flash.c
 tests_unit_test_emu_flash_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_usb_device_SOURCES = tests/unit/test_usb_device.c
+tests_unit_test_usb_device_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_usb_device_LDADD = libukeylink.la libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_emu_vpcd_SOURCES = tests/unit/test_emu_vpcd.c
 tests_unit_test_emu_vpcd_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_emu_vpcd_LDADD = libukeylink.la libcommon.la $(CMOCKA_LIBS)
@@ -109,6 +113,12 @@ UNIT_TESTS += test_driver_sw
 test_driver_sw_SOURCES = tests/unit/test_driver_sw.c
 test_driver_sw_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 test_driver_sw_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
+UNIT_TESTS += test_driver_trust
+test_driver_trust_SOURCES = tests/unit/test_driver_trust.c
+test_driver_trust_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_driver_trust_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+test_driver_trust_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
 UNIT_TESTS += test_driver_settings
 test_driver_settings_SOURCES = tests/unit/test_driver_settings.c
