@@ -134,7 +134,7 @@ enum factory_status ca_open(const char *dir, const struct secret_source *passphr
 	struct asking a = {.source = passphrase};
 	enum factory_status status;
 
-	*ca = (struct factory_ca){NULL};
+	*ca = (struct factory_ca){.root = NULL};
 	status = read_cert(dir, "root.pem", &ca->root);
 	if (status == FACTORY_OK)
 		status = read_cert(dir, "device-ca.pem", &ca->device);
@@ -158,5 +158,5 @@ void ca_close(struct factory_ca *ca)
 	X509_free(ca->attestation);
 	EVP_PKEY_free(ca->device_key);
 	EVP_PKEY_free(ca->attestation_key);
-	*ca = (struct factory_ca){NULL};
+	*ca = (struct factory_ca){.root = NULL};
 }

@@ -126,7 +126,7 @@ static enum factory_status make_one(const char *dir, const char *file, enum cert
 
 static enum factory_status fill(const char *dir, const char *name, const char *passphrase)
 {
-	struct factory_ca ca = {NULL};
+	struct factory_ca ca = {.root = NULL};
 	EVP_PKEY *root_key = NULL;
 	enum factory_status status =
 		make_one(dir, "root", CERT_ROOT, name, passphrase, NULL, NULL, &ca.root, &root_key);

@@ -191,7 +191,7 @@ static enum factory_status work_open(struct line *line, struct chip *chip, enum 
 			entry->serial);
 	if (chip->life_cycle != CHIP_BLANK)
 		return factory_fail(FACTORY_REFUSED, "%s",
-			_("the token is in use, not blank; reset it first (ukey token reset), which erases everything "
+			_("the token is in use, not blank; reset it first (ukey reset), which erases everything "
 			  "on it"));
 	if (before == LEDGER_BEGUN)
 		status = ledger_append(line->ledger, LEDGER_VOID, entry);

@@ -72,7 +72,7 @@ static struct rapdu clear_command(struct chip *c, const struct apdu *a)
 	static uint8_t raw[APDU_COMMAND_MAX];
 	struct builder b = builder_of(raw, sizeof(raw));
 	struct bytes answer;
-	struct rapdu r;
+	struct rapdu r = {.sw = 0};
 
 	apdu_encode(&b, a);
 	MUST(!b.failed && c->link.transceive(c->link.self, builder_bytes(&b), &answer) && rapdu_parse(answer, &r));
