@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/wire/ramtoken.h"
+#include "tests/wire/personal.h"
 
 #define FLASH  (64 * 1024)
 #define SECTOR 4096
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct ramtoken *token;
 static uint8_t *images[2][3]; /* without and with a factory; blank, initialised, operational */
 
-static void run(const char *hex)
+static struct bytes run(const char *hex)
 {
 	uint8_t raw[256];
 	size_t n = 0;
@@ -36,6 +36,7 @@ static void run(const char *hex)
 	struct rapdu r;
 	REQUIRE(rapdu_parse(ramtoken_transceive(token, BYTES(raw, n)), &r));
 	REQUIRE(r.sw == SW_OK || (r.sw & 0xFF00) == SW_BYTES_REMAIN);
+	return r.data;
 }
 
 static void furnish(uint8_t *to[3])
@@ -54,17 +55,20 @@ static void furnish(uint8_t *to[3])
 static void prepare(void)
 {
 	const struct ramtoken_options o = {.flash_size = FLASH, .sector = SECTOR};
+	static const uint8_t setup[] = {
+		0x80, 1, 'A', 0x81, 8, '8', '7', '6', '5', '4', '3', '2', '1', 0x8A, 5, 6, 32, 0, 3, 0};
 
 	token = ramtoken_new(&o);
 	images[0][0] = ramtoken_snapshot(token);
 	run("80E000000D80014181083837363534333231");
 	furnish(images[0]);
 	ramtoken_restore(token, images[0][0]);
-	/* The least that passes for a certificate where its subject is looked for. */
-	run("80F00000");
+	/* The least that passes for a certificate where its subject is looked for; PINs may travel in clear. */
+	struct bytes keys = run("80F00000000000");
+	bytes_copy(token->device_point, BYTES(keys.data + 2, sizeof(token->device_point)));
 	run("80F200002DA001AAA1133011300B0201013000300030003000300003008210000102030405060708090A0B0C0D0E0F830101");
 	images[1][0] = ramtoken_snapshot(token);
-	run("80E0000014800141810838373635343332318A050620000300");
+	REQUIRE(personal_initialize(token, BYTES_OF(setup)) == SW_OK);
 	furnish(images[1]);
 }
 
