@@ -23,48 +23,6 @@
 #define OPERATOR_HOURLY  20
 #define STANDARD_PROFILE "{\"standard\": [\"letter\", \"form\", \"identity-document\", \"call-back\"]}"
 
-/* Every profile is a list of different, non-empty texts. */
-static bool profiles_good(const json_t *profiles)
-{
-	const char *name;
-	json_t *items;
-
-	if (json_object_size(profiles) == 0)
-		return false;
-	json_object_foreach((json_t *)(uintptr_t)profiles, name, items)
-	{
-		if (*name == '\0' || json_array_size(items) == 0)
-			return false;
-		for (size_t i = 0; i < json_array_size(items); i++) {
-			if (json_string_length(json_array_get(items, i)) == 0)
-				return false;
-			for (size_t j = 0; j < i; j++)
-				if (json_equal(json_array_get(items, i), json_array_get(items, j)))
-					return false;
-		}
-	}
-	return true;
-}
-
-static enum desk_status write_profiles(struct desk *desk, const char *text)
-{
-	json_error_t error;
-	json_t *profiles = json_loads(text != NULL ? text : STANDARD_PROFILE, JSON_REJECT_DUPLICATES, &error), *items;
-	enum desk_status status = profiles_good(profiles) ? DESK_OK : desk_fail(DESK_PROFILE, "%s", error.text);
-	const char *name;
-
-	json_object_foreach(profiles, name, items)
-	{
-		char *list = json_dumps(items, JSON_COMPACT);
-		if (status == DESK_OK)
-			status = list == NULL ? DESK_MEMORY
-					      : desk_run(desk, "INSERT INTO profile VALUES (?1, ?2)", "tt", name, list);
-		free(list);
-	}
-	json_decref(profiles);
-	return status;
-}
-
 static enum desk_status write_settings(struct desk *desk, const struct desk_new *new)
 {
 	int64_t hourly = new->operator_hourly > 0 ? new->operator_hourly : OPERATOR_HOURLY;
@@ -89,7 +47,7 @@ static enum desk_status write_settings(struct desk *desk, const struct desk_new 
 		status = desk_run(desk, "INSERT INTO master (version, uri) VALUES (?1, ?2)", "it",
 			(int64_t) new->key_version, new->master_uri != NULL ? new->master_uri : "");
 	if (status == DESK_OK)
-		status = write_profiles(desk, new->profiles);
+		status = desk_profiles_write(desk, new->profiles != NULL ? new->profiles : STANDARD_PROFILE);
 	return status;
 }
 

@@ -93,6 +93,14 @@ enum desk_status desk_master_retire(
 	struct desk *desk, const struct desk_person *by, const struct desk_person *second, uint8_t version);
 enum desk_status desk_master_list(struct desk *desk, json_t **out);
 
+/*
+ * The checklists: by an approver and a second person those in `profiles` (as in desk_new) are added, or take the place
+ * of theirs. Requests that were identified before stay so.
+ */
+enum desk_status desk_profiles_set(
+	struct desk *desk, const struct desk_person *by, const struct desk_person *second, const char *profiles);
+enum desk_status desk_profiles_list(struct desk *desk, json_t **out);
+
 /* ---- people ---- */
 
 enum desk_role {
@@ -149,6 +157,11 @@ struct desk_token {
 };
 
 enum desk_status desk_token_register(struct desk *desk, const struct desk_person *by, const struct desk_token *token);
+/*
+ * What has changed: texts that are not NULL, and certificates that are added to those known (a renewed one). The serial
+ * number, unlock key and profile stay.
+ */
+enum desk_status desk_token_update(struct desk *desk, const struct desk_person *by, const struct desk_token *token);
 /* By serial number, certificate serial number, or a part of the holder's name; NULL: all. */
 enum desk_status desk_token_find(struct desk *desk, const char *what, json_t **out);
 /* "suspended" and "lost" by an operator or approver at once; "active" again and "terminated" by an approver. */

@@ -113,6 +113,11 @@ enum desk_status desk_request_step(struct desk *desk, int64_t id, const struct r
 /* Upper case; false unless it has 16 digits. */
 bool desk_serial(const char *text, char out[17], uint8_t bytes[8]);
 
+/* ---- profile.c ---- */
+
+/* Inside a transaction: PROFILE when the text is no profiles. */
+enum desk_status desk_profiles_write(struct desk *desk, const char *text);
+
 /* ---- master.c ---- */
 
 /* A MAC over nothing that matters: the key is there, and its PIN was asked for while nobody waits for the lock. */

@@ -77,6 +77,44 @@ enum desk_status desk_token_register(struct desk *desk, const struct desk_person
 	return desk_end(desk, status, "token-register", by);
 }
 
+enum desk_status desk_token_update(struct desk *desk, const struct desk_person *by, const struct desk_token *token)
+{
+	uint8_t bytes[8];
+	int64_t known = 0;
+	char serial[17];
+	enum desk_status status;
+
+	if (!desk_serial(token->serial, serial, bytes))
+		return DESK_SERIAL;
+	if (token->holder != NULL && *token->holder == '\0')
+		return desk_fail(DESK_USAGE, _("a token has a holder"));
+	status = desk_begin(desk);
+	if (status != DESK_OK)
+		return status;
+	status = desk_allowed(desk, by, DESK_OPERATOR);
+	if (status == DESK_OK)
+		status = desk_number(desk, &known, "SELECT 1 FROM token WHERE serial = ?1", "t", serial);
+	if (status == DESK_NOT_FOUND)
+		status = desk_fail(DESK_NOT_FOUND, _("token %s is not registered"), serial);
+	if (status == DESK_OK)
+		status = desk_not_own(desk, by, serial);
+	if (status == DESK_OK)
+		status = desk_run(desk,
+			"UPDATE token SET holder = coalesce(?2, holder), unit = coalesce(?3, unit),"
+			" contact = coalesce(?4, contact) WHERE serial = ?1",
+			"tttt", serial, token->holder, token->unit, token->contact);
+	if (status == DESK_OK)
+		status = add_certificates(desk, serial, token->certificates);
+	if (status == DESK_EXISTS)
+		status = desk_fail(DESK_EXISTS, _("a certificate is registered for this token already"));
+	if (status == DESK_OK)
+		status = desk_record(desk, "token-updated", by,
+			json_pack("{s:s, s:b, s:b, s:b, s:b}", "token", serial, "holder", token->holder != NULL, "unit",
+				token->unit != NULL, "contact", token->contact != NULL, "certificates",
+				token->certificates != NULL && token->certificates[0] != NULL));
+	return desk_end(desk, status, "token-update", by);
+}
+
 enum desk_status desk_token_find(struct desk *desk, const char *what, json_t **out)
 {
 	return desk_rows(desk, out,

@@ -100,12 +100,21 @@ try "four people" test "$("$helpdesk" staff list | wc -l)" = 4
 
 # ---- a holder calls ----
 
+echo '{"seal": ["letter", "form", "seal"]}' >profiles.json
+# shellcheck disable=SC2046
+try "another checklist" as anna profile set profiles.json $(with arno)
+try "beside the first" test "$("$helpdesk" profile list --json | jq '.profiles | length')" = 2
+
 serial=0102030405060708
 exits "one's own token is needed" 4 "$helpdesk" token register $serial --holder X --as anna --login "$(login olga)" --pin-file pin-olga
 exits "and its PIN" 4 "$helpdesk" token register $serial --holder X --as olga --login "$(login olga)" --pin-file pin-anna
 try "a token is registered" as olga token register $serial --holder 张三 --unit 信息中心 --certificate-serial 0ABC12
 try "found by its holder" grep -q $serial <("$helpdesk" token find 张三)
 try "found by a certificate" grep -q $serial <("$helpdesk" token find 0abc12)
+try "by the certificate itself" as olga token update $serial --certificate arno.pem --unit 人事处
+try "which was added" grep -q $serial <("$helpdesk" token find --certificate arno.pem)
+exits "no certificate" 3 "$helpdesk" token find --certificate pin
+exits "nothing to change" 2 as olga token update $serial
 exits "nobody else" 6 "$helpdesk" token find 李四
 try "a request" as olga request $serial --reason "forgot the PIN"
 exits "only one at a time" 5 as olga request $serial --reason "forgot the PIN"

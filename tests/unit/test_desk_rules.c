@@ -657,6 +657,44 @@ static void registers_and_finds(void **state)
 	assert_int_equal(desk_token_register(b->desk, &olga, &token), DESK_PROFILE);
 }
 
+static void the_register_follows_life(void **state)
+{
+	static const char *const more[] = {"0DEF", NULL}, *const finds[] = {"0abc", "00:0D:EF", "def", "李", NULL};
+	struct bench *b = *state;
+	struct desk_person olga = bench_login(b, OLGA), anna = bench_login(b, ANNA), aude = bench_login(b, AUDE);
+	struct desk_token change = {.serial = SERIAL, .holder = "李四", .certificates = more};
+	json_t *rows = NULL, *evidence = bench_evidence();
+	int64_t id;
+
+	bench_register(b, SERIAL);
+	assert_int_equal(desk_token_update(b->desk, &aude, &change), DESK_ROLE);
+	assert_int_equal(desk_token_update(b->desk, &olga, &change), DESK_OK);
+	for (size_t i = 0; finds[i] != NULL; i++) {
+		assert_int_equal(desk_token_find(b->desk, finds[i], &rows), DESK_OK);
+		assert_int_equal(json_array_size(rows), 1);
+		json_decref(rows);
+	}
+	assert_int_equal(desk_token_update(b->desk, &olga, &change), DESK_EXISTS);
+	change.serial = "0102030405060709";
+	assert_int_equal(desk_token_update(b->desk, &olga, &change), DESK_NOT_FOUND);
+	/* the checklists of the house change, for what is not identified yet */
+	const char *profiles = "{\"standard\": [\"letter\"], \"seal\": [\"letter\", \"form\"]}";
+	id = bench_request(b, SERIAL, "requested");
+	assert_int_equal(desk_profiles_set(b->desk, &olga, &aude, profiles), DESK_ROLE);
+	assert_int_equal(desk_profiles_set(b->desk, &anna, &olga, profiles), DESK_ROLE);
+	assert_int_equal(desk_profiles_set(b->desk, &anna, &aude, "{\"standard\": []}"), DESK_PROFILE);
+	assert_int_equal(desk_profiles_set(b->desk, &anna, &aude, "[]"), DESK_PROFILE);
+	assert_int_equal(desk_profiles_set(b->desk, &anna, &aude, profiles), DESK_OK);
+	assert_int_equal(desk_identify(b->desk, &olga, id, evidence), DESK_CHECKLIST);
+	json_decref(evidence);
+	evidence = json_pack("{s:s}", "letter", "2026-7");
+	assert_int_equal(desk_identify(b->desk, &olga, id, evidence), DESK_OK);
+	json_decref(evidence);
+	assert_int_equal(desk_profiles_list(b->desk, &rows), DESK_OK);
+	assert_int_equal(json_array_size(rows), 2);
+	json_decref(rows);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, bench_new, end)
@@ -681,6 +719,7 @@ int main(void)
 		TEST(the_clock_may_not_go_back),
 		TEST(no_record_no_answer),
 		TEST(registers_and_finds),
+		TEST(the_register_follows_life),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

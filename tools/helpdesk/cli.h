@@ -11,7 +11,9 @@
 #include "common/i18n.h"
 #include "desk/desk.h"
 
-#define LIST_MAX 32
+#define LIST_MAX        32
+#define CLI_FILE_MAX    65536
+#define CLI_SERIAL_SIZE 65
 
 /* One PIN: from a file's or descriptor's first line, else asked for. */
 struct pin_source {
@@ -57,6 +59,10 @@ enum desk_status cli_fail(enum desk_status status, const char *format, ...) __at
 const char *cli_detail(void);
 /* A whole file of at most max bytes and a zero behind; free() it. */
 enum desk_status cli_read_file(const char *path, size_t max, uint8_t **out, size_t *len);
+/* DER from PEM or DER; free() it. */
+enum desk_status cli_read_certificate(const char *path, uint8_t **out, size_t *len);
+/* The serial number of the certificate in a file, hexadecimal. */
+enum desk_status cli_certificate_serial(const char *path, char out[CLI_SERIAL_SIZE]);
 /* A line on standard output, not with --json. Control characters from the register come out as '?'. */
 void cli_say(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "2026-11-21 08:00:00Z", "-" for 0. */
@@ -78,6 +84,9 @@ enum desk_status cmd_staff_add(struct cli *cli);
 enum desk_status cmd_staff_remove(struct cli *cli);
 enum desk_status cmd_staff_list(struct cli *cli);
 enum desk_status cmd_token_register(struct cli *cli);
+enum desk_status cmd_profile_list(struct cli *cli);
+enum desk_status cmd_profile_set(struct cli *cli);
+enum desk_status cmd_token_update(struct cli *cli);
 enum desk_status cmd_token_find(struct cli *cli);
 enum desk_status cmd_token_state(struct cli *cli);
 enum desk_status cmd_request(struct cli *cli);

@@ -9,13 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
 #include "tools/helpdesk/cli.h"
 
-#define FILE_MAX 65536
+#define FILE_MAX CLI_FILE_MAX
 
 static struct pin_source init_pin = {.fd = -1};
 
@@ -115,32 +111,44 @@ enum desk_status cmd_key_list(struct cli *cli)
 	return status;
 }
 
-/* ---- staff ---- */
+/* ---- profiles ---- */
 
-/* DER from PEM or DER. */
-static enum desk_status read_certificate(const char *path, uint8_t **out, size_t *len)
+enum desk_status cmd_profile_list(struct cli *cli)
 {
-	uint8_t *data = NULL;
-	unsigned char *der = NULL;
-	char *name = NULL, *header = NULL;
-	long n = 0;
-	enum desk_status status = cli_read_file(path, FILE_MAX, &data, len);
+	json_t *rows = NULL, *row, *item;
+	size_t i, j;
+	enum desk_status status = cli_open(cli);
 
-	if (status != DESK_OK)
-		return status;
-	BIO *bio = BIO_new_mem_buf(data, (int)*len);
-	if (bio != NULL && PEM_read_bio(bio, &name, &header, &der, &n) == 1 && n > 0 && (size_t)n <= FILE_MAX) {
-		memcpy(data, der, (size_t)n); /* shorter than its PEM */
-		*len = (size_t)n;
+	if (status == DESK_OK)
+		status = desk_profiles_list(cli->desk, &rows);
+	json_array_foreach(rows, i, row)
+	{
+		cli_say(cli, "%s:", json_string_value(json_object_get(row, "name")));
+		json_array_foreach(json_object_get(row, "items"), j, item)
+			cli_say(cli, "  %s", json_string_value(item));
 	}
-	BIO_free(bio);
-	OPENSSL_free(name);
-	OPENSSL_free(header);
-	OPENSSL_free(der);
-	ERR_clear_error();
-	*out = data;
-	return DESK_OK;
+	if (status == DESK_OK)
+		json_object_set_new(cli->result, "profiles", rows);
+	return status;
 }
+
+enum desk_status cmd_profile_set(struct cli *cli)
+{
+	uint8_t *profiles = NULL;
+	size_t len = 0;
+	enum desk_status status = cli_read_file(cli->argv[0], FILE_MAX, &profiles, &len);
+
+	if (status == DESK_OK)
+		status = cli_log_in(cli, true);
+	if (status == DESK_OK)
+		status = desk_profiles_set(cli->desk, &cli->by, &cli->second_by, (const char *)profiles);
+	free(profiles);
+	if (status == DESK_OK)
+		cli_say(cli, "%s", _("The checklists of these profiles are in use."));
+	return status;
+}
+
+/* ---- staff ---- */
 
 enum desk_status cmd_staff_add(struct cli *cli)
 {
@@ -155,7 +163,7 @@ enum desk_status cmd_staff_add(struct cli *cli)
 	if (cli->roles == NULL || !desk_roles_parse(cli->roles, &roles))
 		return cli_fail(
 			DESK_USAGE, _("give the roles: --roles with operator, approver, auditor, and commas between"));
-	status = read_certificate(cli->certificate, &certificate, &len);
+	status = cli_read_certificate(cli->certificate, &certificate, &len);
 	if (status == DESK_OK)
 		status = founding ? cli_open(cli) : cli_log_in(cli, true);
 	if (status == DESK_OK)

@@ -17,6 +17,21 @@ static const char *text(const json_t *row, const char *name)
 
 /* ---- tokens ---- */
 
+/* The serial number of --certificate joins those that are given as text; `serial` is its memory. */
+static enum desk_status take_certificate(struct cli *cli, char serial[CLI_SERIAL_SIZE])
+{
+	enum desk_status status = DESK_OK;
+
+	if (cli->certificate != NULL)
+		status = cli_certificate_serial(cli->certificate, serial);
+	if (status == DESK_OK && cli->certificate != NULL) {
+		if (cli->certificate_count == LIST_MAX)
+			return cli_fail(DESK_USAGE, _("too many of one option"));
+		cli->certificate_serials[cli->certificate_count++] = serial;
+	}
+	return status;
+}
+
 enum desk_status cmd_token_register(struct cli *cli)
 {
 	struct desk_token token = {
@@ -29,9 +44,12 @@ enum desk_status cmd_token_register(struct cli *cli)
 		.no_unlock = cli->no_unlock,
 		.key_version = (uint8_t)cli->key_version,
 	};
+	char serial[CLI_SERIAL_SIZE];
 	enum desk_status status =
 		cli->holder != NULL ? DESK_OK : cli_fail(DESK_USAGE, _("give the holder: --holder NAME"));
 
+	if (status == DESK_OK)
+		status = take_certificate(cli, serial);
 	if (status == DESK_OK)
 		status = cli_log_in(cli, false);
 	if (status == DESK_OK)
@@ -41,21 +59,53 @@ enum desk_status cmd_token_register(struct cli *cli)
 	return status;
 }
 
+enum desk_status cmd_token_update(struct cli *cli)
+{
+	struct desk_token token = {
+		.serial = cli->argv[0],
+		.holder = cli->holder,
+		.unit = cli->unit,
+		.contact = cli->contact,
+		.certificates = cli->certificate_serials,
+	};
+	char serial[CLI_SERIAL_SIZE];
+	enum desk_status status = take_certificate(cli, serial);
+
+	if (status == DESK_OK && token.holder == NULL && token.unit == NULL && token.contact == NULL &&
+		cli->certificate_count == 0)
+		status = cli_fail(DESK_USAGE, _("say what has changed: --holder, --unit, --contact, --certificate"));
+	if (status == DESK_OK)
+		status = cli_log_in(cli, false);
+	if (status == DESK_OK)
+		status = desk_token_update(cli->desk, &cli->by, &token);
+	if (status == DESK_OK)
+		cli_say(cli, _("Token %s is brought up to date."), cli->argv[0]);
+	return status;
+}
+
 enum desk_status cmd_token_find(struct cli *cli)
 {
 	json_t *rows = NULL, *row;
+	const char *what = cli->argc > 0 ? cli->argv[0] : NULL;
+	char serial[CLI_SERIAL_SIZE];
 	size_t i;
-	enum desk_status status = cli_open(cli);
+	enum desk_status status = DESK_OK;
 
+	if (cli->certificate != NULL) {
+		status = cli_certificate_serial(cli->certificate, serial);
+		what = serial;
+	}
 	if (status == DESK_OK)
-		status = desk_token_find(cli->desk, cli->argc > 0 ? cli->argv[0] : NULL, &rows);
+		status = cli_open(cli);
+	if (status == DESK_OK)
+		status = desk_token_find(cli->desk, what, &rows);
 	json_array_foreach(rows, i, row)
 	{
 		cli_say(cli, "%s\t%s\t%s\t%s\t%s\t%s", text(row, "serial"), text(row, "state"), text(row, "holder"),
 			text(row, "unit"), text(row, "contact"), text(row, "certificates"));
 	}
-	if (status == DESK_OK && cli->argc > 0 && json_array_size(rows) == 0)
-		status = cli_fail(DESK_NOT_FOUND, "%s", cli->argv[0]);
+	if (status == DESK_OK && what != NULL && json_array_size(rows) == 0)
+		status = cli_fail(DESK_NOT_FOUND, "%s", what);
 	json_object_set_new(cli->result, "tokens", rows);
 	return status;
 }
