@@ -265,6 +265,14 @@ static void a_statement_is_fresh(void **state)
 	assert_true(rapdu_parse(ramtoken_transceive(t, wire_hex("80CC0001 0A 8008 0102030405060708 00")), &r));
 	assert_int_equal(r.data.len, 256);
 	assert_int_equal(r.sw >> 8, 0x61);
+	/* Inside a channel too. */
+	struct scp_session session = {0};
+	struct bytes inside;
+	const struct apdu command = {
+		.cla = 0x80, .ins = 0xCC, .p2 = 1, .data = wire_hex("8008 0102030405060708"), .le = APDU_LE_MAX};
+	personal_open(t, 0, p.device_point, &session);
+	assert_int_equal(personal_send(t, 0, &session, &command, &inside), SW_OK);
+	X509_free(parse(inside));
 	ramtoken_free(t);
 }
 

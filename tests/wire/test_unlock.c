@@ -517,6 +517,50 @@ static void how_long_a_challenge_lasts(void **state)
 	ramtoken_free(t);
 }
 
+static uint16_t unlock_inside(
+	struct ramtoken *t, struct scp_session *session, const struct response *r, const char *pin)
+{
+	uint8_t raw[128];
+	struct builder b = builder_of(raw, sizeof(raw));
+
+	tlv_put(&b, 0x82, BYTES_OF(r->byte));
+	tlv_put(&b, 0x81, wire_string(pin));
+	const struct apdu a = {.ins = 0x2C, .p1 = 1, .p2 = 0x81, .data = builder_bytes(&b), .le = APDU_LE_MAX};
+	return personal_send(t, 0, session, &a, NULL);
+}
+
+/* The challenge comes in clear, days before perhaps; the new PIN travels inside a channel that is opened for it. */
+static void the_new_pin_travels_inside_the_channel(void **state)
+{
+	struct ramtoken *t = made("0102030405060708", NULL);
+	struct scp_session session = {0};
+	struct response wrong = {.byte = {1}};
+
+	(void)state;
+	initialize(t, 0, 1);
+	struct challenge c = ask(t);
+	struct response r = answer(&c);
+	unsigned long writes = t->hal.writes;
+	unlock(t, &r, NEW_PIN, SW_SECURITY_STATUS);
+	unlock(t, &wrong, NEW_PIN, SW_SECURITY_STATUS);
+	assert_int_equal(t->hal.writes, writes);
+	assert_int_equal(tries(t), 10);
+	personal_open(t, 0, t->device_point, &session);
+	assert_int_equal(unlock_inside(t, &session, &wrong, NEW_PIN), 0x63C9);
+	assert_int_equal(unlock_inside(t, &session, &r, "short"), SW_WRONG_DATA);
+	/* Another session, the same challenge. */
+	wire(t, SELECT_UKEY, SW_OK);
+	personal_open(t, 0, t->device_point, &session);
+	assert_int_equal(unlock_inside(t, &session, &r, NEW_PIN), SW_OK);
+	assert_int_equal(unlock_inside(t, &session, &r, NEW_PIN), SW_CONDITIONS);
+	const struct apdu verify = {.ins = 0x20, .p2 = 0x81, .data = wire_string(NEW_PIN)};
+	assert_int_equal(personal_send(t, 0, &session, &verify, NULL), SW_OK);
+	wire(t, SELECT_UKEY, SW_OK);
+	assert_int_equal(tries(t), 10);
+	wire(t, PROOF, SW_OK);
+	ramtoken_free(t);
+}
+
 /* The counter's end is the end of unlocking: it does not begin again. */
 static void the_last_unlock(void **state)
 {
@@ -749,6 +793,7 @@ int main(void)
 		cmocka_unit_test(another_answer_is_none),
 		cmocka_unit_test(every_bit_of_the_answer_counts),
 		cmocka_unit_test(how_long_a_challenge_lasts),
+		cmocka_unit_test(the_new_pin_travels_inside_the_channel),
 		cmocka_unit_test(the_last_unlock),
 		cmocka_unit_test(a_million_answers_at_random),
 		cmocka_unit_test(power_goes_while_it_is_unlocked),
