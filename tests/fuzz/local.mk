@@ -60,3 +60,9 @@ tests_fuzz_fuzz_scp_token_LDADD = libcommon.la
 tests_fuzz_fuzz_scp_host_SOURCES = tests/fuzz/fuzz_scp_host.c tests/fuzz/fuzz_scp.h
 tests_fuzz_fuzz_scp_host_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_scp_host_LDADD = libcommon.la
+
+# What a pinentry says.
+FUZZ_TARGETS += tests/fuzz/fuzz_assuan
+tests_fuzz_fuzz_assuan_SOURCES = tests/fuzz/fuzz_assuan.c
+tests_fuzz_fuzz_assuan_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_assuan_LDADD = libp11core.la libukeycore.la libcommon.la

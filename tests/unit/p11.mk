@@ -15,3 +15,7 @@ CLEANFILES += p11_constants.def
 tests_unit_test_p11_tables_SOURCES = tests/unit/test_p11_tables.c
 tests_unit_test_p11_tables_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_p11_tables_LDADD = libp11core.la libukeycore.la libcommon.la $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_assuan
+tests_unit_test_assuan_SOURCES = tests/unit/test_assuan.c
+tests_unit_test_assuan_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_assuan_LDADD = libp11core.la libukeycore.la libcommon.la $(CMOCKA_LIBS)

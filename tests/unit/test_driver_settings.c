@@ -118,6 +118,25 @@ static void the_environment_wins(void **state)
 	assert_int_equal(settings_load(&s), UKEY_OK);
 	assert_string_equal(s.debug, "");
 	unsetenv("OPENUKEY_DEBUG");
+	setenv("OPENUKEY_PINENTRY", "no", 1);
+	assert_int_equal(load(&s, "pinentry = yes\n"), UKEY_OK);
+	assert_string_equal(s.pinentry, "");
+	setenv("OPENUKEY_PINENTRY", "/usr/bin/pinentry-tty", 1);
+	assert_int_equal(settings_load(&s), UKEY_OK);
+	assert_string_equal(s.pinentry, "/usr/bin/pinentry-tty");
+	/* What the module asks for. */
+	struct ukey *u;
+	assert_int_equal(ukey_open(&u), UKEY_OK);
+	assert_string_equal(ukey_setting_pinentry(u), "/usr/bin/pinentry-tty");
+	ukey_close(u);
+	setenv("OPENUKEY_PINENTRY", "relative", 1);
+	assert_int_equal(settings_load(&s), UKEY_CONFIG);
+	assert_non_null(strstr(ukey_config_problem(), "OPENUKEY_PINENTRY"));
+	unsetenv("OPENUKEY_PINENTRY");
+	assert_int_equal(load(&s, "pinentry = no\n"), UKEY_OK);
+	assert_int_equal(ukey_open(&u), UKEY_OK);
+	assert_null(ukey_setting_pinentry(u));
+	ukey_close(u);
 }
 
 static void no_home_and_no_file_are_fine(void **state)

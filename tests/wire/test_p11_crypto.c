@@ -236,6 +236,35 @@ static void test_always(void **state)
 	is(f->C_Login(s, CKU_CONTEXT_SPECIFIC, PIN("000000")), CKR_PIN_INCORRECT);
 }
 
+/* Two at once: the token knows one use, and it is that of the last log-in; the other one is told so. */
+static void test_always_two(void **state)
+{
+	CK_MECHANISM e = {CKM_ECDSA, NULL, 0};
+	CK_SESSION_HANDLE other = bench_session(0, -1);
+	CK_OBJECT_HANDLE pub, prv[2];
+
+	(void)state;
+	for (CK_BYTE i = 0; i < 2; i++)
+		bench_generate(s, CKM_EC_KEY_PAIR_GEN, 256, USE_SIGN | USE_ALWAYS, 10 + i, &pub, &prv[i]);
+	ok(f->C_SignInit(s, &e, prv[0]));
+	ok(f->C_SignInit(other, &e, prv[1]));
+	ok(f->C_Login(s, CKU_CONTEXT_SPECIFIC, PIN(USER_PIN)));
+	/* The log-in for one is none for the other. */
+	len = sizeof(sig);
+	is(f->C_Sign(other, data, 32, sig, &len), CKR_USER_NOT_LOGGED_IN);
+	ok(f->C_SignInit(other, &e, prv[1]));
+	ok(f->C_Login(other, CKU_CONTEXT_SPECIFIC, PIN(USER_PIN)));
+	/* The first one may log in again, and then the second one has to. */
+	ok(f->C_Login(s, CKU_CONTEXT_SPECIFIC, PIN(USER_PIN)));
+	len = sizeof(sig);
+	ok(f->C_Sign(s, data, 32, sig, &len));
+	before = bench_apdus();
+	len = sizeof(sig);
+	is(f->C_Sign(other, data, 32, sig, &len), CKR_USER_NOT_LOGGED_IN);
+	assert_int_equal(bench_apdus(), before);
+	ok(f->C_CloseSession(other));
+}
+
 /* ---- encryption ---- */
 
 static void test_decrypt(void **state)
@@ -547,6 +576,7 @@ int main(void)
 		TEST(test_sign_refused),
 		TEST(test_key_gone),
 		TEST(test_always),
+		TEST(test_always_two),
 		TEST(test_decrypt),
 		TEST(test_session_key),
 		TEST(test_derive),

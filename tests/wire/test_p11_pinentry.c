@@ -612,6 +612,50 @@ static void test_each_use(void **state)
 	ok(f->C_Sign(s, digest, sizeof(digest), sig, &len));
 }
 
+/* The SO's PIN for the holder is good for one thing: to be changed; here at once, elsewhere by C_SetPIN. */
+static void test_must_change(void **state)
+{
+	static const struct ukey_initialize how = {.label = "Fresh",
+		.so_pin = (const uint8_t *)SO_PIN,
+		.so_len = 8,
+		.present_so_pin = (const uint8_t *)SO_PIN,
+		.present_so_len = 8,
+		.user_pin = (const uint8_t *)USER_PIN,
+		.user_len = 6,
+		.pin_change_first = true};
+	struct ukey_token **tokens;
+	struct ukey *u;
+	size_t count;
+	CK_SESSION_HANDLE s;
+
+	(void)state;
+	ok(f->C_Finalize(NULL));
+	assert_int_equal(ukey_open(&u), UKEY_OK);
+	assert_int_equal(ukey_refresh(u), UKEY_OK);
+	assert_int_equal(ukey_tokens(u, &tokens, &count), UKEY_OK);
+	assert_int_equal(ukey_initialize(tokens[0], &how), UKEY_OK);
+	ukey_tokens_free(tokens, count);
+	ukey_close(u);
+	ok(f->C_Initialize(NULL));
+	ok(f->C_GetSlotList(CK_TRUE, NULL, &(CK_ULONG){0}));
+	s = bench_session(CKF_RW_SESSION, -1);
+	assert_true(flags() & CKF_USER_PIN_TO_BE_CHANGED);
+	is(f->C_Login(s, CKU_USER, PIN(USER_PIN)), CKR_PIN_EXPIRED);
+	assert_false(flags() & CKF_USER_PIN_COUNT_LOW);
+	will_answer("pin 000000\npin " USER_PIN "\nerror " CANCELLED "\n");
+	is(f->C_Login(s, CKU_USER, NULL, 0), CKR_FUNCTION_CANCELED);
+	assert_int_equal(state_of(s), CKS_RW_PUBLIC_SESSION);
+	/* The new one is refused once (it is the old one), then taken, and is a log-in. */
+	will_answer("pin " USER_PIN "\ntwice " USER_PIN "\ntwice " USER_PIN "\ntwice " NEW_PIN "\n");
+	ok(f->C_Login(s, CKU_USER, NULL, 0));
+	assert_int_equal(windows(), 4);
+	assert_non_null(strstr(log_text, "somebody else chose it"));
+	assert_int_equal(state_of(s), CKS_RW_USER_FUNCTIONS);
+	assert_false(flags() & CKF_USER_PIN_TO_BE_CHANGED);
+	ok(f->C_Logout(s));
+	ok(f->C_Login(s, CKU_USER, PIN(NEW_PIN)));
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -634,6 +678,7 @@ int main(void)
 		test(test_set_pin),
 		test(test_init),
 		test(test_each_use),
+		test(test_must_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

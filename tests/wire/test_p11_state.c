@@ -5,6 +5,7 @@
 #include "tests/wire/p11_bench.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 static CK_STATE state_of(CK_SESSION_HANDLE s)
@@ -346,7 +347,7 @@ static void test_set_pin(void **state)
 	ok(f->C_Login(s, CKU_SO, PIN("11223344")));
 }
 
-/* token.c: with the user PIN locked, the SO PIN unlocks through C_SetPIN; its last three tries are never spent so. */
+/* pin.c: with the user PIN locked, the SO PIN unlocks through C_SetPIN; its last three tries are never spent so. */
 static void test_unlock(void **state)
 {
 	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, -1);
@@ -370,6 +371,80 @@ static void test_unlock(void **state)
 	ok(f->C_InitPIN(s, PIN(USER_PIN)));
 	ok(f->C_Logout(s));
 	ok(f->C_Login(s, CKU_USER, PIN(USER_PIN)));
+}
+
+/* A C_SetPIN without a log-in is one to the token; no other thread may see it, or ride on it. */
+static atomic_bool changing_ends;
+static atomic_uint seen;
+
+static void *watch_state(void *arg)
+{
+	CK_SESSION_HANDLE s = *(CK_SESSION_HANDLE *)arg;
+	CK_ATTRIBUTE private = {CKA_CLASS, &(CK_OBJECT_CLASS){CKO_PRIVATE_KEY}, sizeof(CK_OBJECT_CLASS)};
+
+	while (!atomic_load(&changing_ends)) {
+		if (state_of(s) != CKS_RO_PUBLIC_SESSION)
+			atomic_fetch_add(&seen, 1);
+		if (bench_count(s, &private, 1) != 0)
+			atomic_fetch_add(&seen, 1);
+	}
+	return NULL;
+}
+
+static void test_set_pin_unseen(void **state)
+{
+	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, CKU_USER), ro;
+	CK_OBJECT_HANDLE pub, prv;
+	pthread_t thread;
+
+	(void)state;
+	bench_generate(s, CKM_EC_KEY_PAIR_GEN, 256, USE_SIGN, 1, &pub, &prv);
+	ok(f->C_Logout(s));
+	ro = bench_session(0, -1);
+	atomic_store(&changing_ends, false);
+	atomic_store(&seen, 0);
+	loop->readers[0].delay_ms = 10;
+	assert_int_equal(pthread_create(&thread, NULL, watch_state, &ro), 0);
+	for (int i = 0; i < 10; i++) {
+		ok(f->C_SetPIN(s, PIN(USER_PIN), PIN("654321")));
+		ok(f->C_SetPIN(s, PIN("654321"), PIN(USER_PIN)));
+	}
+	atomic_store(&changing_ends, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load(&seen), 0);
+}
+
+/* A policy of eight and more: a shorter old PIN is a wrong one, and costs no try; a shorter new one is too short. */
+static void test_short_old_pin(void **state)
+{
+	static const struct ukey_initialize how = {.label = "Long",
+		.so_pin = (const uint8_t *)SO_PIN,
+		.so_len = 8,
+		.present_so_pin = (const uint8_t *)SO_PIN,
+		.present_so_len = 8,
+		.user_pin = (const uint8_t *)"12345678",
+		.user_len = 8,
+		.pin_min = 8};
+	struct ukey_token **tokens;
+	struct ukey *u;
+	size_t count;
+	CK_SESSION_HANDLE s;
+
+	(void)state;
+	ok(f->C_Finalize(NULL));
+	assert_int_equal(ukey_open(&u), UKEY_OK);
+	assert_int_equal(ukey_refresh(u), UKEY_OK);
+	assert_int_equal(ukey_tokens(u, &tokens, &count), UKEY_OK);
+	assert_int_equal(ukey_initialize(tokens[0], &how), UKEY_OK);
+	ukey_tokens_free(tokens, count);
+	ukey_close(u);
+	ok(f->C_Initialize(NULL));
+	slots(CK_TRUE);
+	s = bench_session(CKF_RW_SESSION, -1);
+	is(f->C_SetPIN(s, PIN("1234567"), PIN("87654321")), CKR_PIN_INCORRECT);
+	assert_false(flags_of(0) & CKF_USER_PIN_COUNT_LOW);
+	is(f->C_SetPIN(s, PIN("12345678"), PIN("1234567")), CKR_PIN_LEN_RANGE);
+	ok(f->C_SetPIN(s, PIN("12345678"), PIN("87654321")));
 }
 
 /* ---- removal and reset ---- */
@@ -432,6 +507,8 @@ int main(void)
 		TEST(test_token_info, bench_setup),
 		TEST(test_pin_flags, bench_setup_operational),
 		TEST(test_set_pin, bench_setup_operational),
+		TEST(test_set_pin_unseen, bench_setup_operational),
+		TEST(test_short_old_pin, bench_setup_operational),
 		TEST(test_unlock, bench_setup_operational),
 		TEST(test_removal, bench_setup_operational),
 		TEST(test_reset, bench_setup_operational),
