@@ -84,13 +84,19 @@ static void pin_was_chosen(struct ukey_token *t, enum ukey_role role)
 /* By the SO. */
 static void user_pin_was_set(struct ukey_token *t)
 {
+	struct card_info now;
+
 	pthread_mutex_lock(&t->lock);
 	t->info.user_pin.exists = true;
 	t->info.user_pin.tries_left = t->info.user_pin.tries_max;
 	t->info.user_pin.must_change = t->info.pin_change_first;
 	if (t->info.life_cycle == UKEY_INITIALISED)
 		t->info.life_cycle = UKEY_OPERATIONAL;
+	const bool unknown = t->info.user_pin.tries_max == 0;
 	pthread_mutex_unlock(&t->lock);
+	/* A token without user PIN does not tell how many tries it would have: it does now. */
+	if (unknown && t->card->info(&t->port, &now) == UKEY_OK)
+		token_set_info(t, &now);
 }
 
 /* 6985 says that the life cycle forbids it; a blank token deserves the better word. */

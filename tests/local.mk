@@ -29,6 +29,9 @@ THREAD_TESTS = \
 	tests/unit/test_emu_control \
 	tests/wire/test_driver_threads \
 	tests/wire/test_driver_plug \
+	tests/wire/personal_driver_threads \
+	tests/wire/personal_driver_plug \
+	tests/wire/personal_p11_threads \
 	tests/wire/test_p11_threads \
 	tests/wire/test_p11_pinentry \
 	tests/wire/test_p11_state

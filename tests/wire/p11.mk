@@ -25,3 +25,24 @@ tests_wire_test_p11_pinentry_CPPFLAGS = $(AM_CPPFLAGS) -DFAKE_PINENTRY='"$(abs_t
 tests_wire_test_p11_pinentry_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_p11_pinentry_LDADD = $(p11_bench_ldadd)
 EXTRA_DIST += tests/lib/fake_pinentry.sh
+# The same on tokens from the factory, inside the secure channel (tests/wire/trusted.h).
+WIRE_TESTS += tests/wire/personal_p11_calls
+tests_wire_personal_p11_calls_SOURCES = tests/wire/test_p11_calls.c
+tests_wire_personal_p11_calls_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_p11_calls_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_p11_state
+tests_wire_personal_p11_state_SOURCES = tests/wire/test_p11_state.c
+tests_wire_personal_p11_state_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_p11_state_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_p11_objects
+tests_wire_personal_p11_objects_SOURCES = tests/wire/test_p11_objects.c
+tests_wire_personal_p11_objects_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_p11_objects_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_p11_crypto
+tests_wire_personal_p11_crypto_SOURCES = tests/wire/test_p11_crypto.c
+tests_wire_personal_p11_crypto_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_p11_crypto_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/personal_p11_threads
+tests_wire_personal_p11_threads_SOURCES = tests/wire/test_p11_threads.c
+tests_wire_personal_p11_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_p11_threads_LDADD = $(p11_bench_ldadd)

@@ -127,7 +127,8 @@ static void a_reset_by_another_program_is_mended_where_no_pin_is_needed(void **s
 	before = b->chip[0]->apdus;
 	ok(ukey_directory(b->t, &d));
 	ukey_directory_unref(d);
-	assert_int_equal(b->chip[0]->apdus, before + 2);
+	/* SELECT and the directory; the channel is opened again in between. */
+	assert_int_equal(b->chip[0]->apdus, before + (trusted_personal() ? 4 : 2));
 	loop_reset(b->loop, 0);
 	bench_login(b, UKEY_USER);
 	ok(ukey_random(b->t, few, sizeof few));
@@ -319,7 +320,9 @@ static void closing_logs_out_and_tokens_stay_valid(void **state)
 	const uint8_t verified[] = {0x00, 0x20, 0x00, 0x81};
 
 	bench_login(b, UKEY_USER);
-	assert_memory_equal(ramtoken_transceive(b->chip[0], BYTES_OF(verified)).data, "\x90\x00", 2);
+	/* Inside a channel of ours nobody else is logged in with us. */
+	assert_memory_equal(ramtoken_transceive(b->chip[0], BYTES_OF(verified)).data,
+		trusted_personal() ? "\x63\xC6" : "\x90\x00", 2);
 	ukey_close(b->u);
 	assert_memory_equal(ramtoken_transceive(b->chip[0], BYTES_OF(verified)).data, "\x63\xC6", 2);
 	is(ukey_token_reload(b->t), UKEY_TOKEN_REMOVED);
@@ -418,20 +421,23 @@ static void swallow_verify(void *arg, struct bytes command, struct builder *answ
 static void a_log_in_without_an_answer_ends_with_a_reset(void **state)
 {
 	struct bench *b = *state;
+	/* What a session let in is nobody's without its keys, and those are gone. */
+	const unsigned resets = trusted_personal() ? 0 : 1;
 
 	for (unsigned i = 0; i < 2; i++) {
 		b->loop->readers[0].falsify = swallow_verify;
 		enum ukey_status status = i ? ukey_change_pin(b->t, UKEY_USER, PIN(USER_PIN), PIN("changed1"))
 					    : ukey_login(b->t, UKEY_USER, PIN(USER_PIN));
-		assert_true(status == UKEY_TOKEN_PROTOCOL || status == UKEY_COMMUNICATION);
+		assert_true(
+			status == UKEY_TOKEN_PROTOCOL || status == UKEY_COMMUNICATION || status == UKEY_CHANNEL_LOST);
 		b->loop->readers[0].falsify = NULL;
 		ukey_token_idle(b->t);
-		assert_int_equal(b->loop->readers[0].closing_resets, i + 1);
+		assert_int_equal(b->loop->readers[0].closing_resets, resets * (i + 1));
 	}
 	/* A definite answer leaves no doubt. */
 	is(ukey_login(b->t, UKEY_USER, PIN("wrong-pin")), UKEY_PIN_INCORRECT);
 	ukey_token_idle(b->t);
-	assert_int_equal(b->loop->readers[0].closing_resets, 2);
+	assert_int_equal(b->loop->readers[0].closing_resets, resets * 2);
 }
 
 #define ROW(name)   cmocka_unit_test_setup_teardown(name, bench_setup_operational, bench_teardown)
