@@ -9,7 +9,7 @@ libukeycore_la_SOURCES = \
 	driver/link.c driver/link.h \
 	driver/cache.c \
 	driver/directory.c driver/directory.h \
-	driver/pin.c driver/pin_advice.c driver/object.c driver/key.c driver/operate.c \
+	driver/pin.c driver/pin_advice.c driver/unlock.c driver/attest.c driver/attest_verify.c driver/attest.h driver/object.c driver/key.c driver/operate.c \
 	driver/settings.c driver/settings.h \
 	driver/log.c driver/log.h \
 	driver/trust.c driver/trust.h \

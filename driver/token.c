@@ -55,6 +55,7 @@ static void token_free(struct ukey_token *t)
 	free(t->chain);
 	ukey_directory_unref(t->directory);
 	token_forget_certificates(t);
+	free(t->attestation_chain);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 	free(t);

@@ -58,6 +58,8 @@ struct ukey_token {
 	bool stale;                             /* the directory is not what the token has now */
 	struct cached_certificate *certificates;
 	size_t certificates_size;
+	uint8_t *attestation_chain; /* NULL: not read yet */
+	size_t attestation_chain_len;
 };
 
 enum ukey_status token_new(struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out);

@@ -150,3 +150,8 @@ UNIT_TESTS += test_driver_pin_advice
 test_driver_pin_advice_SOURCES = tests/unit/test_driver_pin_advice.c
 test_driver_pin_advice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -DCATALOGUES='"$(abs_top_builddir)/locale"'
 test_driver_pin_advice_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
+UNIT_TESTS += test_driver_attest
+test_driver_attest_SOURCES = tests/unit/test_driver_attest.c tests/unit/attest_help.h
+test_driver_attest_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+test_driver_attest_LDADD = libukeycore.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)

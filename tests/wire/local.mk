@@ -71,6 +71,10 @@ WIRE_TESTS += tests/wire/test_driver_pin
 tests_wire_test_driver_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_pin_LDADD = $(driver_bench_ldadd)
 
+WIRE_TESTS += tests/wire/test_driver_unlock
+tests_wire_test_driver_unlock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_unlock_LDADD = $(driver_bench_ldadd)
+
 WIRE_TESTS += tests/wire/test_driver_object
 tests_wire_test_driver_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_object_LDADD = $(driver_bench_ldadd)
