@@ -155,7 +155,7 @@ static const char *container_name(const struct ukey_directory *d, ukey_key_ref r
 	return "";
 }
 
-static void list_keys(struct tool *t, const struct ukey_directory *d)
+static void list_keys(struct tool *t, const struct session *s, const struct ukey_directory *d)
 {
 	const char *const headings[] = {_("KEY"), _("KIND"), _("USE"), _("CERT"), _("ID"), _("LABEL")};
 	struct ui_table *table = ui_table_new(headings, 6);
@@ -181,7 +181,9 @@ static void list_keys(struct tool *t, const struct ukey_directory *d)
 	}
 	json_object_set_new(t->result, "keys", keys);
 	ui_table_print(table, d->key_count > 0 && !tool_has(t, OPT_JSON) ? stdout : NULL);
-	if (d->key_count == 0)
+	if (d->key_count == 0 && s->info.life_cycle == UKEY_BLANK)
+		ui_note(t, _("No keys on this token: it is blank. Initialise it first: ukey init"));
+	else if (d->key_count == 0)
 		ui_note(t, _("No keys on this token. Make one: ukey key generate"));
 }
 
@@ -195,7 +197,7 @@ enum ukey_status cmd_key_list(struct tool *t)
 		r = ukey_directory(s.token, &d);
 	if (r == UKEY_OK) {
 		json_object_set_new(t->result, "serial", json_string(s.info.serial));
-		list_keys(t, d);
+		list_keys(t, &s, d);
 		ukey_directory_unref(d);
 	}
 	session_close(&s);

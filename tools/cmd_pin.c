@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pin verify, change, unlock; so-pin change. */
+/* pin verify, change, unlock (with the SO PIN); so-pin change. */
 #include "config.h"
 
 #include "tools/token_session.h"
 #include "tools/ui.h"
+#include "tools/unlock.h"
 
 static void done(struct session *s, const char *text)
 {
@@ -25,24 +26,34 @@ enum ukey_status cmd_pin_verify(struct tool *t)
 	return r;
 }
 
-static enum ukey_status change(struct session *s, enum ukey_role role, enum pin_kind old_kind, enum pin_kind new_kind)
-{
-	struct pin old_pin = {0}, new_pin = {0};
-	enum ukey_status r = session_pin_usable(s, role);
+struct change {
+	enum ukey_role role;
+	enum pin_kind kind;
+	struct pin new_pin; /* kept while the old one is asked for again */
+};
 
-	if (r == UKEY_OK)
-		r = session_ask_pin(s, old_kind, &old_pin);
-	if (r == UKEY_OK)
-		r = session_ask_pin(s, new_kind, &new_pin);
-	if (r == UKEY_OK)
-		r = pin_check_policy(s->tool, &s->info, &new_pin, &old_pin);
-	if (r == UKEY_OK) {
-		r = ukey_change_pin(s->token, role, old_pin.data, old_pin.len, new_pin.data, new_pin.len);
-		if (r != UKEY_OK)
-			r = session_pin_failed(s, role, r);
-	}
-	pin_clear(&old_pin);
-	pin_clear(&new_pin);
+static enum ukey_status change_with(struct session *s, const struct pin *old, void *arg)
+{
+	struct change *c = arg;
+	enum ukey_status r = UKEY_OK;
+
+	do {
+		if (c->new_pin.data == NULL)
+			r = session_ask_new_pin(s, c->kind, old, &c->new_pin);
+		if (r == UKEY_OK)
+			r = ukey_change_pin(s->token, c->role, old->data, old->len, c->new_pin.data, c->new_pin.len);
+		else
+			break;
+	} while (r == UKEY_PIN_POLICY && session_new_pin_again(s, c->kind, &c->new_pin));
+	return r;
+}
+
+static enum ukey_status change(struct session *s, enum ukey_role role, enum pin_kind kind)
+{
+	struct change c = {.role = role, .kind = kind};
+	enum ukey_status r = session_use_pin(s, role, change_with, &c, NULL);
+
+	pin_clear(&c.new_pin);
 	return r;
 }
 
@@ -52,7 +63,7 @@ enum ukey_status cmd_pin_change(struct tool *t)
 	enum ukey_status r = session_open(t, &s);
 
 	if (r == UKEY_OK)
-		r = change(&s, UKEY_USER, PIN_USER, PIN_NEW_USER);
+		r = change(&s, UKEY_USER, PIN_NEW_USER);
 	if (r == UKEY_OK)
 		done(&s, _("The PIN is changed."));
 	session_close(&s);
@@ -65,36 +76,57 @@ enum ukey_status cmd_so_pin_change(struct tool *t)
 	enum ukey_status r = session_open(t, &s);
 
 	if (r == UKEY_OK)
-		r = change(&s, UKEY_SO, PIN_SO, PIN_NEW_SO);
+		r = change(&s, UKEY_SO, PIN_NEW_SO);
 	if (r == UKEY_OK)
 		done(&s, _("The SO PIN is changed."));
 	session_close(&s);
 	return r;
 }
 
-enum ukey_status cmd_pin_unlock(struct tool *t)
+static enum ukey_status unlock_with(struct session *s, const struct pin *so, void *arg)
 {
-	struct pin so = {0}, new_pin = {0};
+	struct pin *new_pin = arg;
+	enum ukey_status r = UKEY_OK;
+
+	do {
+		if (new_pin->data == NULL)
+			r = session_ask_new_pin(s, PIN_NEW_USER, NULL, new_pin);
+		if (r == UKEY_OK)
+			r = ukey_unlock_pin(s->token, so->data, so->len, new_pin->data, new_pin->len);
+		else
+			break;
+	} while (r == UKEY_PIN_POLICY && session_new_pin_again(s, PIN_NEW_USER, new_pin));
+	return r;
+}
+
+static enum ukey_status unlock_by_so(struct tool *t)
+{
+	struct pin new_pin = {0};
 	struct session s;
 	enum ukey_status r = session_open(t, &s);
 
 	if (r == UKEY_OK)
-		r = session_pin_usable(&s, UKEY_SO);
-	if (r == UKEY_OK)
-		r = session_ask_pin(&s, PIN_SO, &so);
-	if (r == UKEY_OK)
-		r = session_ask_pin(&s, PIN_NEW_USER, &new_pin);
-	if (r == UKEY_OK)
-		r = pin_check_policy(t, &s.info, &new_pin, NULL);
-	if (r == UKEY_OK) {
-		r = ukey_unlock_pin(s.token, so.data, so.len, new_pin.data, new_pin.len);
-		if (r != UKEY_OK)
-			r = session_pin_failed(&s, UKEY_SO, r);
-	}
-	if (r == UKEY_OK)
+		r = session_use_pin(&s, UKEY_SO, unlock_with, &new_pin, NULL);
+	if (r == UKEY_OK && s.info.pin_change_first)
+		done(&s, _("The new PIN is set. The holder must change it before using it: ukey pin change"));
+	else if (r == UKEY_OK)
 		done(&s, _("The new PIN is set, with all its tries."));
-	pin_clear(&so);
 	pin_clear(&new_pin);
 	session_close(&s);
 	return r;
+}
+
+enum ukey_status cmd_pin_unlock(struct tool *t)
+{
+	static const enum tool_option remote_only[] = {OPT_ANSWER_FILE, OPT_ANSWER_FD, OPT_QR, OPT_NO_QR};
+
+	if (tool_has(t, OPT_REMOTE) && tool_has(t, OPT_CONFIRM))
+		return tool_fail(t, UKEY_USAGE, _("--remote and --confirm do not go together"));
+	for (size_t i = 0; i < sizeof(remote_only) / sizeof(remote_only[0]); i++)
+		if (!tool_has(t, OPT_REMOTE) && tool_has(t, remote_only[i]))
+			return tool_fail(
+				t, UKEY_USAGE, _("--%s goes with --remote only"), tool_option_name(remote_only[i]));
+	if (tool_has(t, OPT_REMOTE))
+		return unlock_remote(t);
+	return tool_has(t, OPT_CONFIRM) ? unlock_confirm(t) : unlock_by_so(t);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list, info, init, reset: the token as a whole. */
+/* list, init, reset: the token as a whole. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -10,16 +10,6 @@
 #include "tools/ui.h"
 
 /* ---- list ---- */
-
-static void pin_text(const struct ukey_pin_info *pin, char *out, size_t cap)
-{
-	if (!pin->exists)
-		snprintf(out, cap, "%s", _("not set"));
-	else if (pin->tries_left == 0)
-		snprintf(out, cap, "%s", _("BLOCKED"));
-	else
-		snprintf(out, cap, _("%u of %u tries"), pin->tries_left, pin->tries_max);
-}
 
 static enum ukey_status list_tokens(struct tool *t, json_t *tokens)
 {
@@ -36,7 +26,7 @@ static enum ukey_status list_tokens(struct tool *t, json_t *tokens)
 		if (!info.present)
 			continue;
 		present++;
-		pin_text(&info.user_pin, pin, sizeof(pin));
+		name_tries(&info.user_pin, pin, sizeof(pin));
 		ui_table_cell(table, "%s", info.serial);
 		ui_table_cell(table, "%s", info.label);
 		ui_table_cell(table, "%s", name_life_cycle(info.life_cycle));
@@ -89,100 +79,11 @@ enum ukey_status cmd_list(struct tool *t)
 	return s;
 }
 
-/* ---- info ---- */
-
-static void algorithms_text(const struct ukey_token_info *info, char *out, size_t cap, json_t *array)
-{
-	static const enum ukey_algorithm all[] = {
-		UKEY_RSA_2048, UKEY_RSA_3072, UKEY_RSA_4096, UKEY_P256, UKEY_P384, UKEY_P521};
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		const struct algorithm_name *a = name_algorithm(all[i]);
-		if ((info->algorithms & a->bit) == 0)
-			continue;
-		if (at < cap)
-			at += (size_t)snprintf(out + at, cap - at, "%s%s", at > 0 ? ", " : "", a->shown);
-		json_array_append_new(array, json_string(a->option));
-	}
-}
-
-static void print_info(
-	const struct ukey_token_info *info, const char *algorithms, size_t keys, size_t certificates, size_t data)
-{
-	char user[64], so[64], policy[200], space[64], version[64], objects[160];
-
-	pin_text(&info->user_pin, user, sizeof(user));
-	pin_text(&info->so_pin, so, sizeof(so));
-	pin_policy_text(info, policy, sizeof(policy));
-	snprintf(space, sizeof(space), _("%u of %u bytes free"), info->free_bytes, info->total_bytes);
-	snprintf(version, sizeof(version), "%u.%u.%u, %s %u.%u", info->firmware[0], info->firmware[1],
-		info->firmware[2], _("protocol"), info->protocol_major, info->protocol_minor);
-	snprintf(objects, sizeof(objects), _("%zu keys, %zu certificates, %zu data objects"), keys, certificates, data);
-	ui_pairs(stdout, _("Serial"), info->serial, _("Label"), info->label, _("State"),
-		name_life_cycle(info->life_cycle), _("Reader"), info->reader, _("Model"), info->model,
-		_("Manufacturer"), info->manufacturer, _("Firmware"), version, _("User PIN"), user, _("SO PIN"), so,
-		_("PIN policy"), policy, _("Memory"), space, _("Holds"), objects, _("Keys it makes"), algorithms,
-		(const char *)NULL);
-	printf(_("Largest certificate: %zu bytes. At most %u containers, %u other certificates, %u data objects.\n"),
-		info->max_object, info->max_containers, info->max_certificates, info->max_data_objects);
-}
-
-static json_t *info_json(const struct ukey_token_info *info, json_t *algorithms)
-{
-	json_t *j = token_json(info);
-	char firmware[16], protocol[16];
-
-	snprintf(firmware, sizeof(firmware), "%u.%u.%u", info->firmware[0], info->firmware[1], info->firmware[2]);
-	snprintf(protocol, sizeof(protocol), "%u.%u", info->protocol_major, info->protocol_minor);
-	json_object_update_new(
-		j, json_pack("{s:s, s:s, s:{s:i, s:i, s:i}, s:I, s:I, s:I, s:O, s:{s:i, s:i, s:i, s:I}}", "firmware",
-			   firmware, "protocol", protocol, "pin_policy", "min", (int)info->pin_min, "max",
-			   (int)info->pin_max, "classes", (int)info->pin_classes, "generation",
-			   (json_int_t)info->generation, "free_bytes", (json_int_t)info->free_bytes, "total_bytes",
-			   (json_int_t)info->total_bytes, "algorithms", algorithms, "limits", "containers",
-			   (int)info->max_containers, "certificates", (int)info->max_certificates, "data_objects",
-			   (int)info->max_data_objects, "object_bytes", (json_int_t)info->max_object));
-	return j;
-}
-
-enum ukey_status cmd_info(struct tool *t)
-{
-	const struct ukey_directory *d = NULL;
-	json_t *algorithms = json_array(), *j;
-	struct session s;
-	char text[128];
-	size_t certificates;
-	enum ukey_status r = session_open(t, &s);
-
-	if (r == UKEY_OK)
-		r = ukey_directory(s.token, &d);
-	if (r == UKEY_OK) {
-		ukey_token_info(s.token, &s.info);
-		algorithms_text(&s.info, text, sizeof(text), algorithms);
-		certificates = d->certificate_count;
-		for (size_t i = 0; i < d->key_count; i++)
-			certificates += d->keys[i].certificate.exists;
-		if (!tool_has(t, OPT_JSON))
-			print_info(&s.info, text, d->key_count, certificates, d->data_count);
-		j = info_json(&s.info, algorithms);
-		json_object_set_new(j, "keys", json_integer((json_int_t)d->key_count));
-		json_object_set_new(j, "certificates", json_integer((json_int_t)certificates));
-		json_object_set_new(j, "data_objects", json_integer((json_int_t)d->data_count));
-		json_object_set_new(t->result, "token", j);
-		ukey_directory_unref(d);
-	}
-	json_decref(algorithms);
-	session_close(&s);
-	return r;
-}
-
 /* ---- init ---- */
 
-static enum ukey_status init_numbers(struct session *s, struct ukey_initialize *how)
+static enum ukey_status init_policy(struct session *s, struct ukey_initialize *how)
 {
-	long min = 0, max = 0, classes = 0, tries = 0;
+	long min = 0, max = 0, classes = 0, tries = 0, history = 0;
 	enum ukey_status r = tool_number(s->tool, OPT_PIN_MIN, 6, 32, &min);
 
 	if (r == UKEY_OK)
@@ -191,6 +92,8 @@ static enum ukey_status init_numbers(struct session *s, struct ukey_initialize *
 		r = tool_number(s->tool, OPT_PIN_CLASSES, 0, 4, &classes);
 	if (r == UKEY_OK)
 		r = tool_number(s->tool, OPT_TRIES, 3, 15, &tries);
+	if (r == UKEY_OK)
+		r = tool_number(s->tool, OPT_PIN_HISTORY, 0, 8, &history);
 	if (r == UKEY_OK && min > 0 && max > 0 && min > max)
 		r = tool_fail(s->tool, UKEY_USAGE, _("--pin-min is above --pin-max"));
 	if (r != UKEY_OK)
@@ -199,75 +102,85 @@ static enum ukey_status init_numbers(struct session *s, struct ukey_initialize *
 	how->pin_max = (uint8_t)max;
 	how->pin_classes = (uint8_t)classes;
 	how->user_tries = (uint8_t)tries;
-	/* the policy that the new PINs will meet: the given one, else the default of doc/token-protocol.md 4.10 */
-	s->info.pin_min = min > 0 ? (unsigned)min : 6;
-	s->info.pin_max = max > 0 ? (unsigned)max : 32;
-	s->info.pin_classes = (unsigned)classes;
+	how->pin_history = (uint8_t)history;
+	how->pin_change_first = tool_has(s->tool, OPT_MUST_CHANGE);
+	how->pin_in_clear = tool_has(s->tool, OPT_ALLOW_CLEAR_PIN);
 	return UKEY_OK;
 }
 
-struct init_pins {
-	struct pin present_so, so, user;
+struct init {
+	struct ukey_initialize how;
+	struct pin so, user; /* the new ones; kept while the present SO PIN is asked for again */
 };
 
 /*
  * A blank token takes --so-pin-* as its SO PIN. One that has a SO PIN wants it, and keeps it unless --new-so-pin-*
  * names another.
  */
-static enum ukey_status init_ask(struct session *s, struct init_pins *p)
+static enum ukey_status init_ask(struct session *s, const struct pin *present, struct init *i)
 {
 	struct tool *t = s->tool;
-	bool blank = s->info.life_cycle == UKEY_BLANK;
+	const bool as_new = pin_is_given(t, PIN_NEW_SO) || (present == NULL && !pin_is_given(t, PIN_SO));
 	enum ukey_status r = UKEY_OK;
 
-	if (!blank)
-		r = session_pin_usable(s, UKEY_SO);
-	if (r == UKEY_OK && !blank)
-		r = session_ask_pin(s, PIN_SO, &p->present_so);
-	if (r == UKEY_OK && (pin_is_given(t, PIN_NEW_SO) || (blank && !pin_is_given(t, PIN_SO))))
-		r = session_ask_pin(s, PIN_NEW_SO, &p->so);
-	else if (r == UKEY_OK && blank)
-		r = session_ask_pin(s, PIN_SO, &p->so);
-	if (r == UKEY_OK && p->so.data != NULL)
-		r = pin_check_policy(t, &s->info, &p->so, NULL);
-	if (r == UKEY_OK && !tool_has(t, OPT_NO_USER_PIN))
-		r = session_ask_pin(s, PIN_NEW_USER, &p->user);
-	if (r == UKEY_OK && p->user.data != NULL)
-		r = pin_check_policy(t, &s->info, &p->user, NULL);
+	/* the policy that the new PINs will meet: the given one, else the default of doc/token-protocol.md 4.10 */
+	s->info.pin_min = i->how.pin_min > 0 ? i->how.pin_min : 6;
+	s->info.pin_max = i->how.pin_max > 0 ? i->how.pin_max : 32;
+	s->info.pin_classes = i->how.pin_classes;
+	s->info.pin_history = 0; /* INITIALIZE forgets it */
+	if (i->so.data == NULL && (as_new || present == NULL))
+		r = session_ask_new_pin(s, as_new ? PIN_NEW_SO : PIN_SO, NULL, &i->so);
+	if (r == UKEY_OK && i->user.data == NULL && !tool_has(t, OPT_NO_USER_PIN))
+		r = session_ask_new_pin(s, PIN_NEW_USER, NULL, &i->user);
 	return r;
+}
+
+/* present: the SO PIN that the token has; NULL for a blank one. */
+static enum ukey_status init_with(struct session *s, const struct pin *present, void *arg)
+{
+	struct init *i = arg;
+	struct ukey_initialize how = i->how;
+	enum ukey_status r = init_ask(s, present, i);
+
+	if (r != UKEY_OK)
+		return r;
+	const struct pin *so = i->so.data != NULL ? &i->so : present;
+	how.so_pin = so->data;
+	how.so_len = so->len;
+	if (present != NULL) {
+		how.present_so_pin = present->data;
+		how.present_so_len = present->len;
+	}
+	how.user_pin = i->user.data;
+	how.user_len = i->user.len;
+	return ukey_initialize(s->token, &how);
+}
+
+static enum ukey_status init_blank(struct session *s, struct init *i)
+{
+	enum ukey_status r = session_protect(s);
+
+	return r == UKEY_OK ? init_with(s, NULL, i) : r;
 }
 
 static enum ukey_status init_token(struct session *s)
 {
 	struct tool *t = s->tool;
 	const char *label = tool_has(t, OPT_LABEL) ? t->opt[OPT_LABEL] : s->info.label;
-	struct ukey_initialize how = {.label = label};
-	struct init_pins p = {0};
-	struct pin *so;
-	enum ukey_status r = init_numbers(s, &how);
+	struct init i = {.how = {.label = label}};
+	enum ukey_status r = init_policy(s, &i.how);
 
 	if (r == UKEY_OK && strlen(label) > 32)
 		r = tool_fail(t, UKEY_USAGE, _("the label is longer than 32 bytes"));
 	if (r == UKEY_OK && s->info.life_cycle != UKEY_BLANK)
 		r = ui_confirm(t, s->info.serial, _("This ERASES all keys and certificates on the token %s \"%s\"."),
 			s->info.serial, s->info.label);
-	if (r == UKEY_OK)
-		r = init_ask(s, &p);
-	if (r == UKEY_OK) {
-		so = p.so.data != NULL ? &p.so : &p.present_so;
-		how.so_pin = so->data;
-		how.so_len = so->len;
-		how.present_so_pin = p.present_so.data;
-		how.present_so_len = p.present_so.len;
-		how.user_pin = p.user.data;
-		how.user_len = p.user.len;
-		r = ukey_initialize(s->token, &how);
-		if (r != UKEY_OK)
-			r = session_pin_failed(s, UKEY_SO, r);
-	}
-	pin_clear(&p.present_so);
-	pin_clear(&p.so);
-	pin_clear(&p.user);
+	if (r == UKEY_OK && s->info.life_cycle != UKEY_BLANK)
+		r = session_use_pin(s, UKEY_SO, init_with, &i, NULL);
+	else if (r == UKEY_OK)
+		r = init_blank(s, &i);
+	pin_clear(&i.so);
+	pin_clear(&i.user);
 	return r;
 }
 

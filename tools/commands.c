@@ -9,6 +9,7 @@
 #define SO_PIN       OPT_SO_PIN_FILE, OPT_SO_PIN_FD
 #define NEW_SO_PIN   OPT_NEW_SO_PIN_FILE, OPT_NEW_SO_PIN_FD
 #define CODE         OPT_CODE_FILE, OPT_CODE_FD
+#define ANSWER       OPT_ANSWER_FILE, OPT_ANSWER_FD
 
 /* clang-format off */
 const struct command tool_commands[] = {
@@ -16,10 +17,10 @@ const struct command tool_commands[] = {
 	{"info", NULL, "", N_("show all about one token"), 0, 0, cmd_info, {OPT_COUNT}},
 	{"init", NULL, "", N_("erase a token and set its label and PINs"), 0, 0, cmd_init,
 		{OPT_LABEL, SO_PIN, NEW_SO_PIN, NEW_USER_PIN, OPT_NO_USER_PIN, OPT_PIN_MIN, OPT_PIN_MAX, OPT_PIN_CLASSES,
-		OPT_TRIES, OPT_YES, OPT_COUNT}},
+		OPT_PIN_HISTORY, OPT_MUST_CHANGE, OPT_ALLOW_CLEAR_PIN, OPT_TRIES, OPT_YES, OPT_COUNT}},
 	{"pin", "change", "", N_("change the user PIN"), 0, 0, cmd_pin_change, {USER_PIN, NEW_USER_PIN, OPT_COUNT}},
-	{"pin", "unlock", "", N_("set a new user PIN with the SO PIN: unblocks it, or sets the first one"), 0, 0,
-		cmd_pin_unlock, {SO_PIN, NEW_USER_PIN, OPT_COUNT}},
+	{"pin", "unlock", "", N_("set a new user PIN: with the SO PIN, or --remote with the helpdesk on the phone"), 0, 0,
+		cmd_pin_unlock, {OPT_REMOTE, OPT_CONFIRM, ANSWER, OPT_QR, OPT_NO_QR, SO_PIN, NEW_USER_PIN, OPT_COUNT}},
 	{"pin", "verify", "", N_("try the user PIN"), 0, 0, cmd_pin_verify, {USER_PIN, OPT_COUNT}},
 	{"so-pin", "change", "", N_("change the SO PIN"), 0, 0, cmd_so_pin_change, {SO_PIN, NEW_SO_PIN, OPT_COUNT}},
 	{"reset", NULL, "", N_("erase a token and make it blank"), 0, 0, cmd_reset, {SO_PIN, OPT_YES, OPT_COUNT}},
@@ -29,6 +30,9 @@ const struct command tool_commands[] = {
 	{"key", "list", "", N_("show the keys"), 0, 0, cmd_key_list, {OPT_COUNT}},
 	{"key", "delete", "", N_("delete a key and its certificate"), 0, 0, cmd_key_delete,
 		{OPT_KEY_REF, USER_PIN, OPT_YES, OPT_COUNT}},
+	{"key", "attest", N_("[KEY]"), N_("write the token's statement about a key, or check one"), 0, 1, cmd_key_attest,
+		{OPT_KEY_REF, OPT_NONCE, OPT_NONCE_FILE, OPT_OUTPUT, OPT_VERIFY, OPT_ROOTS, OPT_CSR, OPT_CERT,
+		OPT_KEY_FILE, OPT_COUNT}},
 	{"cert", "import", N_("FILE"), N_("write a certificate to its key, or a CA certificate"), 1, 1, cmd_cert_import,
 		{OPT_KEY_REF, OPT_LABEL, OPT_AUTHORITY, OPT_FORCE, USER_PIN, OPT_COUNT}},
 	{"cert", "export", "", N_("read a certificate"), 0, 0, cmd_cert_export,

@@ -6,17 +6,17 @@ libtool_ukey_la_SOURCES = \
 	tools/ui.c tools/ui.h tools/progress.c \
 	tools/pin_source.c tools/pin_source.h \
 	tools/names.c tools/names.h \
-	tools/pick_token.c tools/pick_token.h \
+	tools/pick_token.c tools/pick_token.h tools/session_pin.c \
 	tools/token_provider.c tools/token_provider.h tools/token_provider_private.h \
 	tools/token_keymgmt.c tools/token_signature.c tools/token_decrypt.c \
 	tools/token_session.c tools/token_session.h \
 	tools/key_make.h tools/request.h tools/cms.h \
-	tools/cmd_token.c tools/cmd_pin.c tools/cmd_key.c tools/cmd_cert.c tools/cmd_request.c tools/cmd_sign.c \
+	tools/cmd_token.c tools/cmd_info.c tools/cmd_pin.c tools/cmd_unlock.c tools/qr.c tools/unlock.h tools/cmd_attest.c tools/cmd_key.c tools/cmd_cert.c tools/cmd_request.c tools/cmd_sign.c \
 	tools/est.c tools/est_parse.c tools/est.h tools/enroll_state.c tools/enroll_state.h \
 	tools/enroll_trust.c tools/enroll_trust.h tools/cmd_enroll.c tools/cmd_doctor.c tools/doctor_machine.c tools/doctor.h
-libtool_ukey_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(CRYPTO_CFLAGS) $(CURL_CFLAGS) \
+libtool_ukey_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(CRYPTO_CFLAGS) $(CURL_CFLAGS) $(QRENCODE_CFLAGS) \
 	-DP11CONFIGDIR='"$(p11configdir)"' -DP11MODULEDIR='"$(p11moduledir)"'
-libtool_ukey_la_LIBADD = libukey.la libcommon.la $(JANSSON_LIBS) $(P11KIT_LIBS) $(CURL_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
+libtool_ukey_la_LIBADD = libukey.la libcommon.la $(JANSSON_LIBS) $(P11KIT_LIBS) $(CURL_LIBS) $(QRENCODE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 bin_PROGRAMS += ukey
 ukey_SOURCES = tools/ukey.c

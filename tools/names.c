@@ -323,3 +323,13 @@ void name_certificate(const X509 *cert, const struct ukey_key *key, char out[UKE
 	else
 		name_common(cert, out);
 }
+
+void name_tries(const struct ukey_pin_info *pin, char *out, size_t cap)
+{
+	if (!pin->exists)
+		snprintf(out, cap, "%s", _("not set"));
+	else if (pin->tries_left == 0)
+		snprintf(out, cap, "%s", _("BLOCKED"));
+	else
+		snprintf(out, cap, _("%u of %u tries"), pin->tries_left, pin->tries_max);
+}

@@ -53,4 +53,7 @@ void name_common(const X509 *cert, char out[UKEY_LABEL_MAX + 1]);
  * NULL. */
 void name_certificate(const X509 *cert, const struct ukey_key *key, char out[UKEY_LABEL_MAX + 1]);
 
+/* "5 of 6 tries", "BLOCKED", "not set". */
+void name_tries(const struct ukey_pin_info *pin, char *out, size_t cap);
+
 #endif

@@ -37,13 +37,38 @@ void session_close(struct session *s);
 /* "00112233445566AA (Label)". */
 void session_name(const struct session *s, char *out, size_t cap);
 
+/* ---- PINs (session_pin.c) ---- */
+
 /* Brings tries left and the next step into the failure of a call that tried a PIN. */
 enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum ukey_status failed);
-/* Fails when this PIN does not exist or is blocked, warns before the last try. To be called before a PIN is asked. */
+/*
+ * Fails when this PIN does not exist or is blocked, or when the token is not genuine; warns before the last try. To be
+ * called before a PIN is asked: nobody shall type one for a token that must not have it.
+ */
 enum ukey_status session_pin_usable(struct session *s, enum ukey_role role);
-/* Asks for the role's PIN ("PIN of ..."). */
+/* ukey_protect, and what it taught. */
+enum ukey_status session_protect(struct session *s);
+/* Asks for a PIN of this kind ("PIN of ..."). */
 enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct pin *out);
-/* Log in as the user; keeps the PIN when keep is set. */
+/*
+ * A new one: what the token would refuse is explained, what is weak is warned of, before anything is sent; at a prompt
+ * both are asked again. old may be NULL.
+ */
+enum ukey_status session_ask_new_pin(struct session *s, enum pin_kind kind, const struct pin *old, struct pin *out);
+/* After UKEY_PIN_POLICY from the token for a PIN of this kind: true when another one is to be asked for. */
+bool session_new_pin_again(struct session *s, enum pin_kind kind, struct pin *pin);
+
+/*
+ * Asks for the role's PIN and tries it with `use`; at a prompt a wrong one is asked for again, until one try is left.
+ * The right one is given to `out` unless that is NULL.
+ */
+typedef enum ukey_status session_pin_use(struct session *s, const struct pin *pin, void *arg);
+enum ukey_status session_use_pin(
+	struct session *s, enum ukey_role role, session_pin_use *use, void *arg, struct pin *out);
+/*
+ * Log in; keeps the PIN when keep is set. A PIN that must be changed before use is changed at once, where a person can
+ * be asked.
+ */
 enum ukey_status session_login(struct session *s, enum ukey_role role, bool keep);
 
 /* A fit key of the directory: by --key-ref, the URI's id and object, or because it is the only one. */

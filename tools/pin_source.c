@@ -143,22 +143,24 @@ static void echo_on(void)
 	saved_fd = -1;
 }
 
-static enum ukey_status ask_once(int tty, const char *prompt, struct pin *out)
+static enum ukey_status ask_once(int tty, const char *prompt, bool echo, struct pin *out)
 {
 	enum ukey_status s;
 
-	if (!echo_off(tty)) {
+	if (!echo && !echo_off(tty)) {
 		echo_on();
 		return UKEY_PIN_INPUT;
 	}
 	dprintf(tty, "%s: ", prompt);
 	s = pin_read_fd(tty, out);
-	echo_on();
-	dprintf(tty, "\n");
+	if (!echo) {
+		echo_on();
+		dprintf(tty, "\n");
+	}
 	return tool_cancelled() ? UKEY_CANCELLED : s;
 }
 
-static enum ukey_status ask(struct tool *t, const char *what, bool twice, struct pin *out)
+static enum ukey_status ask(struct tool *t, const char *what, bool twice, bool echo, struct pin *out)
 {
 	struct pin again = {0};
 	char prompt[256], second[300];
@@ -170,10 +172,10 @@ static enum ukey_status ask(struct tool *t, const char *what, bool twice, struct
 	fflush(stdout);
 	snprintf(prompt, sizeof(prompt), "%s", what);
 	ui_clean(prompt);
-	s = ask_once(tty, prompt, out);
+	s = ask_once(tty, prompt, echo, out);
 	if (s == UKEY_OK && twice) {
 		snprintf(second, sizeof(second), _("%s, once more"), prompt);
-		s = ask_once(tty, second, &again);
+		s = ask_once(tty, second, echo, &again);
 		if (s == UKEY_OK && !bytes_equal_secret(BYTES(out->data, out->len), BYTES(again.data, again.len)))
 			s = UKEY_PIN_MISMATCH;
 	}
@@ -188,18 +190,24 @@ static enum ukey_status ask(struct tool *t, const char *what, bool twice, struct
 
 static const struct {
 	enum tool_option file, fd;
-	bool twice;
+	bool twice, echo;
 } sources[] = {
-	[PIN_USER] = {OPT_PIN_FILE,        OPT_PIN_FD,        false},
-	[PIN_NEW_USER] = {OPT_NEW_PIN_FILE,    OPT_NEW_PIN_FD,    true },
-	[PIN_SO] = {OPT_SO_PIN_FILE,     OPT_SO_PIN_FD,     false},
-	[PIN_NEW_SO] = {OPT_NEW_SO_PIN_FILE, OPT_NEW_SO_PIN_FD, true },
-	[PIN_CODE] = {OPT_CODE_FILE,       OPT_CODE_FD,       false},
+	[PIN_USER] = {OPT_PIN_FILE,        OPT_PIN_FD,        false, false},
+	[PIN_NEW_USER] = {OPT_NEW_PIN_FILE,    OPT_NEW_PIN_FD,    true,  false},
+	[PIN_SO] = {OPT_SO_PIN_FILE,     OPT_SO_PIN_FD,     false, false},
+	[PIN_NEW_SO] = {OPT_NEW_SO_PIN_FILE, OPT_NEW_SO_PIN_FD, true,  false},
+	[PIN_CODE] = {OPT_CODE_FILE,       OPT_CODE_FD,       false, false},
+	[PIN_ANSWER] = {OPT_ANSWER_FILE,     OPT_ANSWER_FD,     false, true },
 };
 
 bool pin_is_given(const struct tool *t, enum pin_kind kind)
 {
 	return tool_has(t, sources[kind].file) || tool_has(t, sources[kind].fd);
+}
+
+bool pin_can_repeat(const struct tool *t, enum pin_kind kind)
+{
+	return !tool_has(t, sources[kind].file);
 }
 
 static void warn_readable(struct tool *t, const char *path)
@@ -230,7 +238,7 @@ static enum ukey_status get(struct tool *t, enum pin_kind kind, const char *what
 	if (s != UKEY_OK)
 		return s;
 	if (fd < 0)
-		return ask(t, what, sources[kind].twice, out);
+		return ask(t, what, sources[kind].twice, sources[kind].echo, out);
 	errno = 0;
 	s = pin_read_fd((int)fd, out);
 	if (s == UKEY_FILE)

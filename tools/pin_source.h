@@ -21,10 +21,13 @@ enum pin_kind {
 	PIN_SO,
 	PIN_NEW_SO,
 	PIN_CODE,
+	PIN_ANSWER, /* of the helpdesk; seen while it is typed */
 };
 
 /* Was a file or descriptor named for it? */
 bool pin_is_given(const struct tool *t, enum pin_kind kind);
+/* May there be another one when this one was wrong? Not from a file, whose first line stays what it is. */
+bool pin_can_repeat(const struct tool *t, enum pin_kind kind);
 
 /*
  * By the options of this kind, else at the prompt (`what` says for what: "PIN of 00AB.. (Work)"). New PINs are asked

@@ -291,15 +291,16 @@ json_t *key_json(const struct ukey_key *key)
 
 static json_t *pin_json(const struct ukey_pin_info *pin)
 {
-	return json_pack("{s:b, s:i, s:i, s:b}", "exists", pin->exists, "tries_left", (int)pin->tries_left, "tries_max",
-		(int)pin->tries_max, "blocked", pin->exists && pin->tries_left == 0);
+	return json_pack("{s:b, s:i, s:i, s:b, s:b}", "exists", pin->exists, "tries_left", (int)pin->tries_left,
+		"tries_max", (int)pin->tries_max, "blocked", pin->exists && pin->tries_left == 0, "must_change",
+		pin->must_change);
 }
 
 json_t *token_json(const struct ukey_token_info *info)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "serial", info->serial, "label",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "serial", info->serial, "label",
 		ui_json_text(info->label), "manufacturer", ui_json_text(info->manufacturer), "model",
 		ui_json_text(info->model), "reader", ui_json_text(info->reader), "state",
 		name_life_cycle_id(info->life_cycle), "user_pin", pin_json(&info->user_pin), "so_pin",
-		pin_json(&info->so_pin));
+		pin_json(&info->so_pin), "unlock_key", pin_json(&info->unlock_key));
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -38,6 +39,18 @@ void ui_warn(const struct tool *t, const char *format, ...)
 	va_end(list);
 	fflush(stdout);
 	fprintf(stderr, _("ukey: warning: %s\n"), ui_clean(text));
+}
+
+void ui_tell(const char *format, ...)
+{
+	va_list list;
+	char text[2048];
+
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	fflush(stdout);
+	fprintf(stderr, "%s\n", ui_clean(text));
 }
 
 /* Length of the well-formed UTF-8 character at s (RFC 3629), 0 when there is none. */
@@ -307,6 +320,28 @@ enum ukey_status ui_confirm(struct tool *t, const char *expected, const char *fo
 	}
 	fclose(tty);
 	return s == UKEY_OK ? s : tool_fail(t, s, _("nothing was changed"));
+}
+
+bool ui_ask_yes(const char *format, ...)
+{
+	char text[512], answer[64] = "";
+	FILE *tty = fopen("/dev/tty", "r+");
+	bool yes = false;
+	va_list list;
+
+	if (tty == NULL)
+		return false;
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	fprintf(tty, "%s ", ui_clean(text));
+	fflush(tty);
+	if (fgets(answer, sizeof(answer), tty) != NULL && !tool_cancelled()) {
+		answer[strcspn(answer, "\r\n")] = '\0';
+		yes = strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0 || strcmp(answer, _("yes")) == 0;
+	}
+	fclose(tty);
+	return yes;
 }
 
 /* ---- files ---- */

@@ -12,6 +12,8 @@
 void ui_note(const struct tool *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A warning on stderr, not with --quiet. */
 void ui_warn(const struct tool *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* On stderr in any case: what a person at a prompt has to know. */
+void ui_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Replaces what a terminal would obey (C0, C1, DEL) and broken UTF-8 by '?'; in place. Returns text. */
 char *ui_clean(char *text);
@@ -45,6 +47,9 @@ void ui_progress_end(struct ui_progress *p, bool done);
 /* The person has to type `expected`. UKEY_CANCELLED when something else came; UKEY_USAGE when nobody can be asked. */
 enum ukey_status ui_confirm(struct tool *t, const char *expected, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* A question on the terminal, to be answered with y or yes; anything else, and no terminal, is no. */
+bool ui_ask_yes(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Write to a file atomically (new file beside it, then rename), or to stdout for "-". mode is the file's permission. */
 enum ukey_status ui_write_file(struct tool *t, const char *path, const void *data, size_t len, unsigned mode);

@@ -86,8 +86,10 @@ static const struct command *find_command(int argc, char **argv, int *used, bool
 	return NULL;
 }
 
-/* getopt_long's table: only what this command takes, so that abbreviations mean what it has. val is the option plus
- * one. */
+/* Where options begin among getopt's results: the characters that it gives too are below. */
+#define OPTION_BASE 256
+
+/* getopt_long's table: only what this command takes, so that abbreviations mean what it has. */
 static void getopt_rows(const struct command *c, struct option *rows)
 {
 	size_t n = 0;
@@ -95,7 +97,8 @@ static void getopt_rows(const struct command *c, struct option *rows)
 	for (int o = 0; o < OPT_COUNT; o++)
 		if (takes(c, (enum tool_option)o))
 			rows[n++] = (struct option){options[o].name,
-				options[o].argument[0] != '\0' ? required_argument : no_argument, NULL, o + 1};
+				options[o].argument[0] != '\0' ? required_argument : no_argument, NULL,
+				OPTION_BASE + o};
 	rows[n] = (struct option){0};
 }
 
@@ -110,20 +113,21 @@ static enum ukey_status parse_options(struct tool *t, int argc, char **argv)
 	optind = 0;
 	while ((o = getopt_long(argc, argv, ":o:hqy", rows, NULL)) != -1) {
 		if (o == 'o' && takes(t->command, OPT_OUTPUT))
-			o = OPT_OUTPUT + 1;
+			o = OPTION_BASE + OPT_OUTPUT;
 		else if (o == 'h')
-			o = OPT_HELP + 1;
+			o = OPTION_BASE + OPT_HELP;
 		else if (o == 'q')
-			o = OPT_QUIET + 1;
+			o = OPTION_BASE + OPT_QUIET;
 		else if (o == 'y' && takes(t->command, OPT_YES))
-			o = OPT_YES + 1;
+			o = OPTION_BASE + OPT_YES;
 		if (o == ':')
 			return tool_fail(t, UKEY_USAGE, _("%s needs a value"), argv[optind - 1]);
-		if (o < 1 || o > OPT_COUNT)
+		o -= OPTION_BASE;
+		if (o < 0 || o >= OPT_COUNT)
 			return tool_fail(t, UKEY_USAGE, _("this command does not take %s"), argv[optind - 1]);
-		if (t->opt[o - 1] != NULL && optarg != NULL)
-			return tool_fail(t, UKEY_USAGE, _("--%s is given twice"), options[o - 1].name);
-		t->opt[o - 1] = optarg != NULL ? optarg : "";
+		if (t->opt[o] != NULL && optarg != NULL)
+			return tool_fail(t, UKEY_USAGE, _("--%s is given twice"), options[o].name);
+		t->opt[o] = optarg != NULL ? optarg : "";
 	}
 	t->args = argv + optind;
 	t->arg_count = argc - optind;
