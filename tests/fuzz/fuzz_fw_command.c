@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any sequence of commands against the firmware. Input: one byte that chooses the token's state (40: from the factory),
- * then commands, each after its length in two bytes; a length of FFFF cuts the power at the flash operation that the
- * next byte names, in the command after. Whatever comes: an answer with a status word of the protocol, the flash rules
- * kept (ramhal aborts), and the flash mounts at the next power-on with its label, digest and directory readable.
+ * Any sequence of commands against the firmware. Input: one byte that chooses the token's state (40: from the factory,
+ * 60: with PINs inside the channel only), then commands, each after its length in two bytes; a length of FFFF cuts the
+ * power at the flash operation that the next byte names, in the command after; FFFE opens a session on the channel that
+ * the next byte names; a length with bit 8000 set is of a command that is wrapped in its channel's session, if there is
+ * one. Whatever comes: an answer with a status word of the protocol, none in a session that the host's end refuses, the
+ * flash rules kept (ramhal aborts), and the flash mounts at the next power-on with its label, digest and directory
+ * readable.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 static struct ramtoken *token;
-static uint8_t *images[2][3]; /* without and with a factory; blank, initialised, operational */
+static uint8_t *images[3][3]; /* without a factory, with one, with PINs inside; blank, initialised, operational */
+static struct scp_session sessions[FW_CHANNELS];
+
+#define CUT        0xFFFF
+#define OPEN       0xFFFE
+#define INSIDE     0x8000
+#define INSIDE_MAX 4096 /* data of a command that is wrapped */
 
 static struct bytes run(const char *hex)
 {
@@ -58,6 +67,9 @@ static void prepare(void)
 	static const uint8_t setup[] = {
 		0x80, 1, 'A', 0x81, 8, '8', '7', '6', '5', '4', '3', '2', '1', 0x8A, 5, 6, 32, 0, 3, 0};
 
+	static const uint8_t inside[] = {
+		0x80, 1, 'A', 0x81, 8, '8', '7', '6', '5', '4', '3', '2', '1', 0x83, 6, '1', '2', '3', '4', '5', '6'};
+
 	token = ramtoken_new(&o);
 	images[0][0] = ramtoken_snapshot(token);
 	run("80E000000D80014181083837363534333231");
@@ -70,6 +82,13 @@ static void prepare(void)
 	images[1][0] = ramtoken_snapshot(token);
 	REQUIRE(personal_initialize(token, BYTES_OF(setup)) == SW_OK);
 	furnish(images[1]);
+	images[2][0] = images[1][0];
+	ramtoken_restore(token, images[1][0]);
+	REQUIRE(personal_initialize(token, BYTES(inside, 13)) == SW_OK); /* without the user PIN */
+	images[2][1] = ramtoken_snapshot(token);
+	ramtoken_restore(token, images[1][0]);
+	REQUIRE(personal_initialize(token, BYTES_OF(inside)) == SW_OK);
+	images[2][2] = ramtoken_snapshot(token);
 }
 
 static bool known(uint16_t sw)
@@ -99,6 +118,22 @@ static void look(void)
 	REQUIRE(token->hal.writes + token->hal.erases == operations);
 }
 
+/* A session on the basic channel, and who of the two is logged in inside it. */
+static void begin_inside(uint8_t state)
+{
+	static const uint8_t user_pin[] = {'1', '2', '3', '4', '5', '6'};
+	static const uint8_t so_pin[] = {'8', '7', '6', '5', '4', '3', '2', '1'};
+	struct apdu verify = {.ins = 0x20, .p2 = 0x81, .data = BYTES_OF(user_pin)};
+
+	personal_open(token, 0, token->device_point, &sessions[0]);
+	if (state & 0x04)
+		(void)personal_send(token, 0, &sessions[0], &verify, NULL);
+	verify.p2 = 0x82;
+	verify.data = BYTES_OF(so_pin);
+	if (state & 0x08)
+		(void)personal_send(token, 0, &sessions[0], &verify, NULL);
+}
+
 /* Begin on any channel state that the first byte asks for. */
 static void begin(uint8_t state)
 {
@@ -106,35 +141,85 @@ static void begin(uint8_t state)
 	token->hal.cut_at = 0;
 	token->hal.torn = (enum ramhal_torn)((state >> 4) % RAMHAL_TORN_MODES);
 	token->hal.button = !(state & 0x80);
-	ramtoken_restore(token, images[state >> 6 & 1][state % 3]);
+	memset(sessions, 0, sizeof(sessions));
+	unsigned kind = state & 0x40 ? (state & 0x20 ? 2 : 1) : 0;
+	ramtoken_restore(token, images[kind][state % 3]);
+	if (kind == 2) {
+		if (state & 0x0C)
+			begin_inside(state);
+		return;
+	}
 	if (state & 0x04 && state % 3 == 2)
 		run("0020008106313233343536");
 	if (state & 0x08 && state % 3 > 0)
 		run("00200082083837363534333231");
 }
 
+/* The host's end thinks of its own commands only: what else came on the channel may have killed the token's end. */
+static void inside(struct bytes raw)
+{
+	struct apdu_class class;
+	struct apdu a;
+
+	if (!apdu_parse(raw, &a) || !apdu_class_parse(a.cla, &class) || class.secure || class.chained ||
+		a.data.len > INSIDE_MAX)
+		return;
+	struct scp_session *s = &sessions[class.channel];
+	if (s->state != SCP_READY)
+		return;
+	uint16_t sw = personal_send(token, class.channel, s, &a, NULL);
+	REQUIRE(token->off || (sw != 0 && known(sw)));
+	/* INTERNAL AUTHENTICATE and SELECT of the input's own leave a host that does not know: its session is over. */
+	if (sw == SW_SECURITY_STATUS || sw == SW_SM_NOT_SUPPORTED)
+		scp_session_abort(s);
+}
+
+/* 6881 and the like: no session then. */
+static void open_session(uint8_t channel)
+{
+	if (channel < FW_CHANNELS)
+		(void)personal_try_open(token, channel, token->device_point, &sessions[channel], NULL);
+}
+
+static void command(struct bytes raw)
+{
+	struct rapdu r;
+
+	struct bytes answer = ramtoken_transceive(token, raw);
+	if (token->off)
+		return;
+	REQUIRE(rapdu_parse(answer, &r) && known(r.sw));
+	REQUIRE(r.data.len == 0 || r.sw == SW_OK || (r.sw >> 8) == 0x61 || (r.sw >> 4) == 0x63C);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(BYTES(data, size));
-	struct rapdu r;
 
 	if (!token)
 		prepare();
 	begin(cursor_u8(&c));
 	while (c.left > 0 && !c.failed) {
 		size_t len = cursor_u16(&c);
-		if (len == 0xFFFF) {
+		if (len == CUT) {
 			token->hal.cut_at = cursor_u8(&c);
 			continue;
 		}
-		struct bytes command = cursor_take(&c, len < c.left ? len : c.left);
-		struct bytes answer = ramtoken_transceive(token, command);
-		if (token->off) {
-			look();
+		if (len == OPEN) {
+			open_session(cursor_u8(&c));
 			continue;
 		}
-		REQUIRE(rapdu_parse(answer, &r) && known(r.sw));
-		REQUIRE(r.data.len == 0 || r.sw == SW_OK || (r.sw >> 8) == 0x61);
+		bool protected = len & INSIDE;
+		len &= INSIDE - 1;
+		struct bytes raw = cursor_take(&c, len < c.left ? len : c.left);
+		if (protected)
+			inside(raw);
+		else
+			command(raw);
+		if (token->off) {
+			memset(sessions, 0, sizeof(sessions));
+			look();
+		}
 	}
 	look();
 	return 0;
