@@ -21,7 +21,7 @@ struct factory_ca {
 enum factory_status ca_init(const char *dir, const char *name, const char *passphrase);
 
 /* `passphrase` is read when a key wants it. Keys and certificates fit each other. ca_close() also after a failure. */
-enum factory_status ca_open(const char *dir, const struct secret_source *passphrase, struct factory_ca *out);
+enum factory_status ca_open(const char *dir, const struct secret_source *passphrase, struct factory_ca *ca);
 void ca_close(struct factory_ca *ca);
 
 /* DIR/NAME, the caller's free(); NULL: no memory. */

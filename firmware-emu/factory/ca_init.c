@@ -184,7 +184,7 @@ enum factory_status ca_init(const char *dir, const char *name, const char *passp
 	mode_t mask = umask(S_IRWXG | S_IRWXO);
 	enum factory_status status = place != NULL && beside != NULL ? FACTORY_OK : factory_memory();
 
-	if (strlen(name) > NAME_MAX_BYTES)
+	if (status == FACTORY_OK && strlen(name) > NAME_MAX_BYTES)
 		status = factory_fail(FACTORY_USAGE, _("--name: at most %d bytes"), NAME_MAX_BYTES);
 	if (status == FACTORY_OK) {
 		while (n > 1 && place[n - 1] == '/')

@@ -88,7 +88,7 @@ static bool take_info(struct chip *c, struct bytes answer)
 enum factory_status chip_look(struct chip *c)
 {
 	struct apdu select = {.ins = INS_SELECT, .p1 = 4, .data = BYTES_OF(aid), .le = APDU_LE_MAX};
-	struct bytes answer;
+	struct bytes answer = BYTES_NONE;
 	enum factory_status status = transceive(c, &select, "SELECT", &answer);
 
 	if (status == FACTORY_OK && !take_info(c, answer))
@@ -133,7 +133,7 @@ enum factory_status chip_make_keys(
 	struct chip *c, uint8_t device[CHIP_POINT_SIZE], uint8_t attestation[CHIP_POINT_SIZE])
 {
 	struct apdu keys = {.cla = CLA_PROPRIETARY, .ins = INS_KEYS, .le = APDU_LE_MAX};
-	struct bytes answer, points[2];
+	struct bytes answer = BYTES_NONE, points[2];
 	const struct tlv_field fields[] = {
 		{0x80, TLV_REQUIRED, CHIP_POINT_SIZE, CHIP_POINT_SIZE, &points[0]},
 		{0x81, TLV_REQUIRED, CHIP_POINT_SIZE, CHIP_POINT_SIZE, &points[1]},
@@ -155,7 +155,7 @@ enum factory_status chip_finish(struct chip *c, struct bytes device_chain, struc
 	uint8_t *data = secmem_alloc(COMMAND_MAX);
 	struct builder b = builder_of(data, COMMAND_MAX);
 	struct apdu close = {.cla = CLA_PROPRIETARY, .ins = INS_CLOSE};
-	struct bytes answer;
+	struct bytes answer = BYTES_NONE;
 	enum factory_status status;
 
 	if (data == NULL)
@@ -177,7 +177,7 @@ enum factory_status chip_read(struct chip *c, uint16_t object, struct builder *o
 	uint8_t tag[4];
 	struct builder b = builder_of(tag, sizeof(tag));
 	struct apdu get = {.ins = INS_GET_DATA, .p1 = 0x3F, .p2 = 0xFF, .le = APDU_LE_MAX};
-	struct bytes answer;
+	struct bytes answer = BYTES_NONE;
 	enum factory_status status;
 
 	tlv_put_u16(&b, 0x5C, object);

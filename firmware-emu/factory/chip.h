@@ -35,7 +35,7 @@ struct chip_options {
 };
 
 /* Opens the file, gives power and looks at the token. chip_close() also after a failure. */
-enum factory_status chip_open(const char *path, const struct chip_options *options, struct chip *out);
+enum factory_status chip_open(const char *path, const struct chip_options *o, struct chip *c);
 void chip_close(struct chip *c);
 
 /* Reads the token information again. */

@@ -25,11 +25,6 @@ enum factory_status factory_fail(enum factory_status status, const char *format,
 	return status;
 }
 
-enum factory_status factory_memory(void)
-{
-	return factory_fail(FACTORY_FAILED, "%s", _("out of memory"));
-}
-
 enum factory_status factory_io(const char *path)
 {
 	return factory_fail(FACTORY_FAILED, "%s: %s", path, strerror(errno));

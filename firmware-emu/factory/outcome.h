@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "common/i18n.h"
+
 enum factory_status {
 	FACTORY_OK = 0,
 	FACTORY_USAGE = 2,
@@ -17,7 +19,11 @@ enum factory_status {
 /* Says what is wrong and what to do next; gives back the status. */
 enum factory_status factory_fail(enum factory_status status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-enum factory_status factory_memory(void);
+static inline enum factory_status factory_memory(void)
+{
+	(void)factory_fail(FACTORY_FAILED, "%s", _("out of memory"));
+	return FACTORY_FAILED;
+}
 /* With the system's reason (errno). */
 enum factory_status factory_io(const char *path);
 /* What OpenSSL would not do; empties its queue of errors. */

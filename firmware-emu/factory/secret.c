@@ -62,8 +62,9 @@ static enum factory_status ask(int terminal, const char *prompt, char *line)
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ECHONL;
-	dprintf(terminal, "%s", prompt);
+	/* before the prompt: who sees it may type */
 	tcsetattr(terminal, TCSAFLUSH, &silent);
+	dprintf(terminal, "%s", prompt);
 	status = read_line(terminal, "/dev/tty", line);
 	tcsetattr(terminal, TCSAFLUSH, &before);
 	for (size_t i = 0; i < ENDING; i++)
