@@ -17,6 +17,7 @@ struct cli {
 	const char *name, *key;         /* init */
 	const char *hosts[17];          /* init: closed by NULL */
 	const char *listen, *port_file; /* serve */
+	const char *patience;           /* serve */
 	const char *subject, *email;    /* code new */
 	const char *profile, *valid;    /* code new */
 	const char *passphrase_file;    /* init, serve */

@@ -79,13 +79,13 @@ static void announce(const char *host, uint16_t port)
 	fflush(stdout);
 }
 
-static enum ra_status serve(const struct cli *cli, struct ra *ra, const struct addrinfo *address, const char *host)
+static enum ra_status serve(
+	const struct cli *cli, struct ra *ra, const struct addrinfo *address, const char *host, unsigned patience)
 {
-	struct ra_http_config config = {.address = address->ai_addr};
+	struct ra_http_config config = {.address = address->ai_addr, .patience = patience};
 	char *key = NULL, *cert = NULL, *ca = NULL;
 	struct ra_http *http = NULL;
 	sigset_t ends;
-	int signal_number = 0;
 	enum ra_status status = ra_cadir_read(cli->dir, "tls.key", &key);
 
 	if (status == RA_OK)
@@ -107,7 +107,9 @@ static enum ra_status serve(const struct cli *cli, struct ra *ra, const struct a
 		status = write_port_file(cli->port_file, ra_http_port(http));
 	if (status == RA_OK) {
 		announce(host, ra_http_port(http));
-		sigwait(&ends, &signal_number);
+		while (sigtimedwait(&ends, NULL, &(struct timespec){.tv_sec = 1}) <
+			0) /* EAGAIN: another second is over */
+			ra_http_tick(http);
 	}
 	ra_http_stop(http);
 	ra_pem_free(key);
@@ -121,8 +123,11 @@ enum ra_status cmd_serve(const struct cli *cli)
 	struct ra ra = {0};
 	struct addrinfo *address = NULL;
 	char *passphrase = NULL, host[256];
+	int64_t patience = 0;
 	enum ra_status status = parse_listen(cli->listen != NULL ? cli->listen : DEFAULT_LISTEN, host, &address);
 
+	if (status == RA_OK && cli->patience != NULL)
+		status = cli_duration(cli->patience, &patience);
 	secmem_disable_core(); /* the CA's key will be in memory */
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	if (status == RA_OK)
@@ -133,7 +138,7 @@ enum ra_status cmd_serve(const struct cli *cli)
 	if (status == RA_OK) {
 		warn_of_end(cli->dir, "ca.crt");
 		warn_of_end(cli->dir, "tls.crt");
-		status = serve(cli, &ra, address, host);
+		status = serve(cli, &ra, address, host, (unsigned)patience);
 	}
 	ra_cadir_close(&ra);
 	if (address != NULL)

@@ -15,13 +15,14 @@
 #include <openssl/err.h>
 
 #include "ra/est.h"
+#include "ra/patience.h"
 
 /* Our own headers' worst case and a certificate chain fit; the request bodies are kept outside of it. */
 #define CONNECTION_MEMORY  (32 * 1024)
 #define CONNECTIONS        256U
 #define CONNECTIONS_PER_IP 64U
 #define IDLE_SECONDS       20U
-#define REQUEST_SECONDS    60
+#define REQUEST_SECONDS    60U
 /* A body above the limit is read to its end and thrown away, so that the client sees the answer instead of a reset
  * connection; but not endlessly. */
 #define DISCARD_MAX (1024 * 1024)
@@ -32,13 +33,13 @@
 struct ra_http {
 	struct MHD_Daemon *daemon;
 	struct ra *ra;
+	struct patience *patience;
 };
 
 /* One request while it is being received. */
 struct exchange {
 	struct est_route route;
 	enum ra_status refused; /* RA_OK as long as nothing is wrong */
-	time_t started;
 	uint8_t *body;
 	struct builder received;
 	size_t discarded;
@@ -159,7 +160,6 @@ static struct exchange *start_exchange(const char *method, const char *url)
 
 	if (x == NULL)
 		return NULL;
-	x->started = time(NULL);
 	/* HEAD is a GET whose body libmicrohttpd leaves out. */
 	x->refused =
 		est_route(strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? MHD_HTTP_METHOD_GET : method, url, &x->route);
@@ -176,8 +176,6 @@ static struct exchange *start_exchange(const char *method, const char *url)
 /* False: the connection is not worth keeping. */
 static bool receive(struct exchange *x, const char *data, size_t size)
 {
-	if (time(NULL) - x->started > REQUEST_SECONDS)
-		return false;
 	if (x->refused == RA_OK && x->body != NULL) {
 		builder_put(&x->received, BYTES((const uint8_t *)data, size));
 		if (!x->received.failed)
@@ -207,14 +205,35 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *connection,
 	return answer(self, connection, url, x);
 }
 
+static struct patience_entry *watched(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+static void on_connection(
+	void *self, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	struct ra_http *http = self;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		*context = info != NULL ? patience_came(http->patience, info->connect_fd) : NULL;
+	} else {
+		patience_gone(http->patience, *context);
+		*context = NULL;
+	}
+}
+
 static void on_completed(
 	void *self, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
 {
 	struct exchange *x = *state;
 
-	(void)self;
-	(void)connection;
 	(void)why;
+	patience_renew(((struct ra_http *)self)->patience, watched(connection));
 	if (x != NULL)
 		free(x->body);
 	free(x);
@@ -229,6 +248,11 @@ enum ra_status ra_http_start(struct ra *ra, const struct ra_http_config *config,
 	if (http == NULL)
 		return RA_MEMORY;
 	http->ra = ra;
+	http->patience = patience_new(config->patience != 0 ? config->patience : REQUEST_SECONDS);
+	if (http->patience == NULL) {
+		free(http);
+		return RA_MEMORY;
+	}
 	if (config->address->sa_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
 	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, config->address,
@@ -236,8 +260,10 @@ enum ra_status ra_http_start(struct ra *ra, const struct ra_http_config *config,
 		MHD_OPTION_HTTPS_MEM_TRUST, config->client_ca, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+		MHD_OPTION_END);
 	if (http->daemon == NULL) {
+		patience_free(http->patience);
 		free(http);
 		return RA_LISTEN;
 	}
@@ -250,6 +276,11 @@ uint16_t ra_http_port(const struct ra_http *http)
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
 
 	return info == NULL ? 0 : info->port;
+}
+
+void ra_http_tick(struct ra_http *http)
+{
+	patience_end(http->patience);
 }
 
 void ra_http_stop(struct ra_http *http)
@@ -268,5 +299,6 @@ void ra_http_stop(struct ra_http *http)
 	MHD_stop_daemon(http->daemon);
 	if (listening != MHD_INVALID_SOCKET)
 		close(listening);
+	patience_free(http->patience);
 	free(http);
 }

@@ -14,6 +14,7 @@ libukeyra_la_SOURCES = \
 	ra/enroll.c ra/enroll.h \
 	ra/est.c ra/est.h \
 	ra/http.c ra/http.h \
+	ra/patience.c ra/patience.h \
 	ra/file.c ra/file.h \
 	ra/keyfile.c ra/keyfile.h \
 	ra/cadir.c ra/cadir_init.c ra/cadir.h

@@ -15,7 +15,8 @@ static const struct {
 	const char *arguments, *help;
 } commands[] = {
 	{"init",   NULL,     cmd_init,        "--name DN [--key KIND] [--host NAME]...",                              N_("make a new CA")              },
-	{"serve",  NULL,     cmd_serve,       "[--listen ADDRESS:PORT] [--port-file FILE]",                           N_("serve EST over HTTPS")       },
+	{"serve",  NULL,     cmd_serve,       "[--listen ADDRESS:PORT] [--port-file FILE] [--patience 60s]",
+         N_("serve EST over HTTPS")														    },
 	{"code",   "new",    cmd_code_new,    "--subject DN --profile NAME [--email ADDRESS] [--valid 24h] [--json]",
          N_("register somebody, print the enrolment code")											     },
 	{"code",   "list",   cmd_code_list,   "[--json]",							     N_("list the registrations")     },
@@ -46,6 +47,7 @@ enum option_id {
 	OPT_HOST,
 	OPT_LISTEN,
 	OPT_PORT_FILE,
+	OPT_PATIENCE,
 	OPT_SUBJECT,
 	OPT_EMAIL,
 	OPT_PROFILE,
@@ -64,6 +66,7 @@ static const struct option options[] = {
 	{"host",            required_argument, NULL, OPT_HOST           },
 	{"listen",          required_argument, NULL, OPT_LISTEN         },
 	{"port-file",       required_argument, NULL, OPT_PORT_FILE      },
+	{"patience",        required_argument, NULL, OPT_PATIENCE       },
 	{"subject",         required_argument, NULL, OPT_SUBJECT        },
 	{"email",           required_argument, NULL, OPT_EMAIL          },
 	{"profile",         required_argument, NULL, OPT_PROFILE        },
@@ -118,6 +121,9 @@ static enum ra_status take_option(struct cli *cli, int id)
 		return RA_OK;
 	case OPT_PORT_FILE:
 		cli->port_file = optarg;
+		return RA_OK;
+	case OPT_PATIENCE:
+		cli->patience = optarg;
 		return RA_OK;
 	case OPT_SUBJECT:
 		cli->subject = optarg;

@@ -74,10 +74,12 @@ same "init killed: $none times no CA, $whole times a whole one, never a half" ""
 
 # ---- serve ----
 
-serve() { # serve PORT
+serve() { # serve PORT [OPTION...]
+	local port=$1
+	shift
 	rm -f port
 	# shellcheck disable=SC2086
-	${WRAP:-} "$ra" serve --dir ca --listen "127.0.0.1:$1" --port-file port --passphrase-file pass >server.out 2>>server.log &
+	${WRAP:-} "$ra" serve --dir ca --listen "127.0.0.1:$port" --port-file port --passphrase-file pass "$@" >server.out 2>>server.log &
 	server=$!
 	for _ in $(seq 300); do [ -s port ] && grep -q "^listening on" server.out && break; sleep 0.1; done
 	grep -q "^listening on https://127.0.0.1:$(cat port)/" server.out
@@ -345,6 +347,33 @@ done
 kill -TERM "$server"
 wait "$server"
 same "the server stops on SIGTERM with 0" 0 $?
+server=
+# ---- clients that drip ----
+
+"$ra" serve --dir ca --patience soon --passphrase-file pass 2>/dev/null
+same "a patience that is none" 2 $?
+serve 0 --patience 4s
+base=https://localhost:$(cat port)/.well-known/est
+tls() { timeout 15 openssl s_client -quiet -connect "127.0.0.1:$(cat port)" 2>/dev/null; }
+started=$EPOCHREALTIME
+took() { echo $((${EPOCHREALTIME/./} - ${started/./} < 9000000)); }
+{ printf 'GET /.well-known/est/cacerts HTTP/1.1\r\nHost: x\r\nX-Slow: '; for _ in $(seq 50); do sleep 0.25; printf x || break; done; } | tls >dripped
+same "a request whose headers drip is cut off" 1 "$(took)"
+same "without an answer" "" "$(cat dripped)"
+started=$EPOCHREALTIME
+{ printf 'POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n'; for _ in $(seq 50); do sleep 0.25; printf x || break; done; } | tls >/dev/null
+same "one whose body does, too" 1 "$(took)"
+started=$EPOCHREALTIME
+exec 7<>"/dev/tcp/127.0.0.1/$(cat port)"
+timeout 15 cat <&7 >/dev/null
+exec 7>&-
+same "and a connection without a handshake" 1 "$(took)"
+{ for _ in 1 2 3 4 5 6 7; do printf 'GET /.well-known/est/cacerts HTTP/1.1\r\nHost: x\r\n\r\n'; sleep 1; done; } | tls >kept
+same "a busy connection is kept" 7 "$(grep -ac 'HTTP/1.1 200' kept)"
+check "the server is well" alive
+kill -TERM "$server"
+wait "$server"
+same "and stops" 0 $?
 server=
 same "the database is closed" "" "$(ls ca/ra.db-wal 2>/dev/null)"
 echo "extra = 1" >>ca/profiles.json
