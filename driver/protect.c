@@ -309,6 +309,14 @@ static enum ukey_status send_once(
 	return UKEY_CHANNEL_LOST;
 }
 
+/* Whether it was carried out is not known: what we knew may be wrong now, so the token is asked, if it can be. */
+static void learn(struct ukey_token *t)
+{
+	token_stale(t);
+	if (token_protect(t) == UKEY_OK && ask_inside(t) != UKEY_OK && t->channel && !channel_alive(t->channel))
+		protect_drop(t);
+}
+
 enum ukey_status protect_send(struct ukey_token *t, const struct apdu *command, struct builder *answer, uint16_t *sw)
 {
 	enum ukey_status status = token_protect(t);
@@ -322,6 +330,8 @@ enum ukey_status protect_send(struct ukey_token *t, const struct apdu *command, 
 		*sw = 0;
 		status = logged_in || round > 0 || !may_repeat(command) ? UKEY_CHANNEL_LOST : token_protect(t);
 	}
+	if (status == UKEY_CHANNEL_LOST && changes(command))
+		learn(t);
 	if (status != UKEY_OK)
 		*sw = 0;
 	return status;

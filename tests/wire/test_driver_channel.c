@@ -718,6 +718,44 @@ static void what_anybody_can_say_is_not_believed(void **state)
 	ok(sign(b));
 }
 
+static void what_was_done_unseen_is_looked_up(void **state)
+{
+	struct bench *b = *state;
+	const struct ukey_directory *d;
+
+	/* Each is carried out, and its answer changed on the way. */
+	wire = (struct wire){.at = 1, .ins = 0x24};
+	is(ukey_change_pin(b->t, UKEY_USER, PIN(USER_PIN), PIN("another")), UKEY_CHANNEL_LOST);
+	is(ukey_login(b->t, UKEY_USER, PIN(USER_PIN)), UKEY_PIN_INCORRECT);
+	ok(ukey_login(b->t, UKEY_USER, PIN("another")));
+	wire = (struct wire){.at = 1, .ins = 0xE4};
+	is(ukey_delete_key(b->t, 2), UKEY_CHANNEL_LOST);
+	ok(ukey_directory(b->t, &d));
+	assert_null(ukey_directory_key(d, 2));
+	ukey_directory_unref(d);
+	ok(ukey_login(b->t, UKEY_USER, PIN("another")));
+	wire = (struct wire){.at = 1, .ins = 0x47};
+	is(ukey_generate(b->t, &(struct ukey_generate){.ref = 4, .algorithm = UKEY_P256}, NULL), UKEY_CHANNEL_LOST);
+	ok(ukey_directory(b->t, &d));
+	assert_non_null(ukey_directory_key(d, 4));
+	ukey_directory_unref(d);
+	/* A wrong PIN whose answer is swallowed costs a try, and it is known. */
+	wire = (struct wire){.at = 1, .ins = 0x20, .instead = "9000"};
+	is(ukey_login(b->t, UKEY_USER, PIN("654321")), UKEY_CHANNEL_LOST);
+	assert_int_equal(bench_info(b).user_pin.tries_left, 5);
+	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+	wire = (struct wire){.at = 1, .ins = 0xE0};
+	const struct ukey_initialize how = {.label = "Anew",
+		.so_pin = (const uint8_t *)SO_PIN,
+		.so_len = 8,
+		.present_so_pin = (const uint8_t *)SO_PIN,
+		.present_so_len = 8};
+	is(ukey_initialize(b->t, &how), UKEY_CHANNEL_LOST);
+	assert_string_equal(bench_info(b).label, "Anew");
+	assert_int_equal(bench_info(b).life_cycle, UKEY_INITIALISED);
+	assert_int_equal(wire.pins, 0);
+}
+
 static void a_changed_opening_is_no_opening(void **state)
 {
 	struct bench *b = *state;
@@ -832,6 +870,7 @@ int main(void)
 		TEST(a_reset_ends_it_and_is_noticed, setup_keys),
 		TEST(every_changed_answer_ends_the_channel, setup_keys),
 		TEST(what_anybody_can_say_is_not_believed, setup_keys),
+		TEST(what_was_done_unseen_is_looked_up, setup_keys),
 		TEST(a_changed_opening_is_no_opening, setup_operational),
 		TEST(a_reader_without_extended_lengths_is_enough, setup),
 		TEST(the_log_shows_commands_and_no_pins, setup_operational),
