@@ -4,7 +4,10 @@
  * and every class byte. The table here is written from the document, not from the core's own.
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "firmware-emu/core/state.h"
+#include "tests/wire/personal.h"
 #include "tests/wire/wire.h"
 
 /* blank; initialised: nobody, SO; operational: nobody, user, user no longer fresh, SO; terminated. */
@@ -77,6 +80,13 @@ static const struct row {
 	{"DELETE container", "80E40100",			{0x6985, 0x6985, 0x6985, 0x6982, 0x9000, 0x9000, 0x6982, 0x6985}},
 	{"DELETE nothing", "80E4011F",			{0x6985, 0x6985, 0x6985, 0x6982, 0x6A88, 0x6A88, 0x6982, 0x6985}},
 	{"FACTORY RESET", "80EE0000",			{0x6985, 0x6982, 0x9000, 0x6982, 0x6982, 0x6982, 0x9000, 0x6985}},
+	{"GET DATA device certificates", "00CB3FFF045C02000300", {0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6985}},
+	{"GET DATA attestation certificates", "00CB3FFF045C02000400", {0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6985}},
+	{"PUT DATA device certificates", "00DB3FFF065C020003 5300", {0x6985, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6985}},
+	{"PUT DATA attestation certificates", "00DB3FFF065C020004 5300", {0x6985, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6A82, 0x6985}},
+	{"INTERNAL AUTHENTICATE", "8088011301 0000",	{0x6A88, 0x6A88, 0x6A88, 0x6A88, 0x6A88, 0x6A88, 0x6A88, 0x6985}},
+	{"FACTORY KEYS", "80F0000000",			{0x9000, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985}},
+	{"FACTORY CLOSE", "80F2000006 A00130 A10130",	{0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985}},
 	{"unknown", "00FE0000",				{0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00}},
 	{"SELECT, proprietary class", "80A4040005F04F70656E",	{0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00}},
 	{"DELETE, interindustry class", "00E40000",		{0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00, 0x6D00}},
@@ -84,6 +94,41 @@ static const struct row {
 /* clang-format on */
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* What is otherwise on a token from the factory. */
+/* clang-format off */
+static const struct row made[] = {
+	/*						   B       I       I+SO    O       O+user  O+stale O+SO    T */
+	{"RESET RETRY COUNTER by the desk", NULL,	{0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985}},
+	{"UNLOCK CHALLENGE", NULL,			{0x6985, 0x6985, 0x6985, 0x9000, 0x9000, 0x9000, 0x9000, 0x6985}},
+	{"UNLOCK PROOF", NULL,				{0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985}},
+	{"ATTEST, no attestation key", NULL,		{0x6985, 0x6985, 0x6985, 0x9000, 0x9000, 0x9000, 0x9000, 0x6985}},
+	{"GET DATA device certificates", NULL,		{0x9000, 0x9000, 0x9000, 0x9000, 0x9000, 0x9000, 0x9000, 0x6985}},
+	{"GET DATA attestation certificates", NULL,	{0x9000, 0x9000, 0x9000, 0x9000, 0x9000, 0x9000, 0x9000, 0x6985}},
+	{"INTERNAL AUTHENTICATE", NULL,			{0x6A80, 0x6A80, 0x6A80, 0x6A80, 0x6A80, 0x6A80, 0x6A80, 0x6985}},
+	{"FACTORY KEYS", NULL,				{0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985, 0x6985}},
+};
+/* clang-format on */
+
+static uint16_t made_status(const struct row *row, enum state s)
+{
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		if (strcmp(made[i].name, row->name) == 0)
+			return made[i].sw[s];
+	return row->sw[s];
+}
+
+/* Protocol 1.3, gate 5; 6.3. */
+static bool carries_pin(const struct apdu *a)
+{
+	return (a->cla == 0x00 && ((a->ins == 0x20 && a->data.len > 0) || a->ins == 0x24 || a->ins == 0x2C)) ||
+	       (a->cla == 0x80 && a->ins == 0xE0);
+}
+
+static bool never_protected(const struct apdu *a)
+{
+	return a->cla == 0x80 ? a->ins == 0x88 : a->ins == 0xA4 || a->ins == 0x70 || a->ins == 0xC0;
+}
 
 /* Key 0: PIN once; key 1: PIN always; a certificate each of a key and of others, public and private data. */
 static void furnish(struct ramtoken *t)
@@ -97,22 +142,64 @@ static void furnish(struct ramtoken *t)
 	wire_put(t, 0x0301, wire_data_object(20, 1, 4), SW_OK);
 }
 
+enum kind {
+	PLAIN,
+	MADE, /* from the factory, INITIALIZE allowed PINs in clear */
+	SHUT, /* the same, but it did not */
+	KINDS,
+};
+
 static struct images {
 	uint8_t *blank, *initialised, *operational;
-} images;
+} images[KINDS];
+
+static uint8_t device_point[65];
+
+/* The policy's flag as INITIALIZE would have left it. */
+static uint8_t *shut(struct ramtoken *t, const uint8_t *image)
+{
+	uint8_t raw[64];
+	size_t len;
+
+	ramtoken_restore(t, image);
+	len = fw_object_len(t->fw, FW_OBJECT_TOKEN);
+	assert_true(fw_object_read(t->fw, FW_OBJECT_TOKEN, 0, raw, len));
+	raw[4] = FW_POLICY_CHANNEL;
+	const struct fw_change change = {.object = FW_OBJECT_TOKEN, .part = {BYTES(raw, len)}};
+	assert_int_equal(fw_journal_commit(t->fw, &change, 1), FW_JOURNAL_OK);
+	return ramtoken_snapshot(t);
+}
 
 static int make_images(void **state)
 {
 	struct ramtoken *t = ramtoken_new(NULL);
+	struct images *plain = &images[PLAIN], *open = &images[MADE], *closed = &images[SHUT];
+	struct personal p;
 
 	(void)state;
-	images.blank = ramtoken_snapshot(t);
+	plain->blank = ramtoken_snapshot(t);
 	wire(t, "80E000000D" SETUP, SW_OK);
-	images.initialised = ramtoken_snapshot(t);
-	ramtoken_restore(t, images.blank);
+	plain->initialised = ramtoken_snapshot(t);
+	ramtoken_restore(t, plain->blank);
 	wire_initialize(t);
 	furnish(t);
-	images.operational = ramtoken_snapshot(t);
+	plain->operational = ramtoken_snapshot(t);
+
+	ramtoken_restore(t, plain->blank);
+	personal_make(t, NULL, &p);
+	bytes_copy(device_point, BYTES_OF(p.device_point));
+	open->blank = ramtoken_snapshot(t);
+	assert_int_equal(personal_initialize(t, wire_hex(SETUP "8A 05 0620000000")), SW_OK);
+	open->initialised = ramtoken_snapshot(t);
+	ramtoken_restore(t, open->blank);
+	assert_int_equal(personal_initialize(t, wire_hex(SETUP "83 06 313233343536 8A 05 0620000000")), SW_OK);
+	furnish(t);
+	open->operational = ramtoken_snapshot(t);
+
+	ramtoken_restore(t, open->blank);
+	closed->blank = ramtoken_snapshot(t);
+	closed->initialised = shut(t, open->initialised);
+	closed->operational = shut(t, open->operational);
 	ramtoken_free(t);
 	return 0;
 }
@@ -120,23 +207,117 @@ static int make_images(void **state)
 static int free_images(void **state)
 {
 	(void)state;
-	free(images.blank);
-	free(images.initialised);
-	free(images.operational);
+	for (enum kind k = PLAIN; k < KINDS; k++) {
+		free(images[k].blank);
+		free(images[k].initialised);
+		free(images[k].operational);
+	}
 	return 0;
+}
+
+static void restore(struct ramtoken *t, enum kind k, enum state s)
+{
+	t->hal.fail_reads = s == T;
+	ramtoken_restore(t, s == B ? images[k].blank : s <= IS ? images[k].initialised : images[k].operational);
+	t->hal.fail_reads = false;
 }
 
 static void bring_to(struct ramtoken *t, enum state s)
 {
-	t->hal.fail_reads = s == T;
-	ramtoken_restore(t, s == B ? images.blank : s <= IS ? images.initialised : images.operational);
-	t->hal.fail_reads = false;
+	restore(t, PLAIN, s);
 	if (s == IS || s == OS)
 		wire_verify(t, 0x82, SO_PIN, SW_OK);
 	if (s == OU || s == OV)
 		wire_verify(t, 0x81, USER_PIN, SW_OK);
 	if (s == OV)
 		wire(t, "008711010A" P256 "00", SW_OK);
+}
+
+static uint16_t send_inside(struct ramtoken *t, struct scp_session *session, struct bytes command)
+{
+	struct apdu a;
+
+	assert_true(apdu_parse(command, &a));
+	return personal_send(t, 0, session, &a, NULL);
+}
+
+/* The same inside a session, on a token that takes PINs nowhere else. */
+static void bring_inside(struct ramtoken *t, enum state s, struct scp_session *session)
+{
+	restore(t, SHUT, s);
+	personal_open(t, 0, device_point, session);
+	if (s == IS || s == OS)
+		assert_int_equal(send_inside(t, session, wire_hex("00200082083837363534333231")), SW_OK);
+	if (s == OU || s == OV)
+		assert_int_equal(send_inside(t, session, wire_hex("0020008106313233343536")), SW_OK);
+	if (s == OV)
+		assert_int_equal(send_inside(t, session, wire_hex("008711010A" P256 "00")), SW_OK);
+}
+
+static unsigned compare(const struct row *row, enum state s, uint16_t sw, uint16_t expected)
+{
+	if ((sw & 0xFF00) == SW_BYTES_REMAIN)
+		sw = SW_OK;
+	if (sw == expected)
+		return 0;
+	print_error("%s, %s: %04X instead of %04X\n", row->name, state_names[s], sw, expected);
+	return 1;
+}
+
+static uint16_t status_of(struct ramtoken *t, struct bytes command)
+{
+	struct rapdu r;
+
+	assert_true(rapdu_parse(ramtoken_transceive(t, command), &r));
+	return r.sw;
+}
+
+/* What may be said inside a session is the same as outside: the channel gives no right. */
+static void every_command_in_every_state_inside_a_session(void **state)
+{
+	struct ramtoken *t = ramtoken_new(NULL);
+	struct scp_session session;
+	unsigned wrong = 0;
+	struct apdu a;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		for (enum state s = B; s < T; s++) {
+			bring_inside(t, s, &session);
+			assert_true(apdu_parse(wire_hex(rows[i].apdu), &a));
+			uint16_t expected = never_protected(&a) ? SW_SM_NOT_SUPPORTED : made_status(&rows[i], s);
+			wrong += compare(&rows[i], s, send_inside(t, &session, wire_hex(rows[i].apdu)), expected);
+		}
+	}
+	assert_int_equal(wrong, 0);
+	ramtoken_free(t);
+}
+
+/* Outside one: nothing that carries a PIN, and the rest as ever. */
+static void every_command_in_clear_where_pins_are_not(void **state)
+{
+	static const enum state without[] = {B, I_, O_, T};
+	struct ramtoken *t = ramtoken_new(NULL);
+	unsigned wrong = 0, refused = 0;
+	struct apdu a;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		for (size_t n = 0; n < 4; n++) {
+			enum state s = without[n];
+			restore(t, SHUT, s);
+			assert_true(apdu_parse(wire_hex(rows[i].apdu), &a));
+			uint16_t expected = made_status(&rows[i], s);
+			if (carries_pin(&a) && rows[i].sw[s] != SW_CONDITIONS) { /* the life cycle comes first */
+				expected = SW_SECURITY_STATUS;
+				refused++;
+			}
+			wrong += compare(&rows[i], s, status_of(t, wire_hex(rows[i].apdu)), expected);
+		}
+	}
+	assert_int_equal(wrong, 0);
+	assert_in_range(refused, 15, 1000);
+	ramtoken_free(t);
 }
 
 static void every_command_in_every_state(void **state)
@@ -147,14 +328,8 @@ static void every_command_in_every_state(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS; i++) {
 		for (enum state s = B; s < STATES; s++) {
-			struct rapdu r;
 			bring_to(t, s);
-			assert_true(rapdu_parse(ramtoken_transceive(t, wire_hex(rows[i].apdu)), &r));
-			uint16_t sw = (r.sw & 0xFF00) == SW_BYTES_REMAIN ? SW_OK : r.sw;
-			if (sw == rows[i].sw[s])
-				continue;
-			print_error("%s, %s: %04X instead of %04X\n", rows[i].name, state_names[s], sw, rows[i].sw[s]);
-			wrong++;
+			wrong += compare(&rows[i], s, status_of(t, wire_hex(rows[i].apdu)), rows[i].sw[s]);
 		}
 	}
 	assert_int_equal(wrong, 0);
@@ -197,6 +372,9 @@ static const struct parameters {
 	{0x80, 0xE0, "000000"				   },
 	{0x80, 0xE4, "0000FF 0100FF"                            },
 	{0x80, 0xEE, "000000"				   },
+	{0x80, 0x88, "011313"				   },
+	{0x80, 0xF0, "000000"				   },
+	{0x80, 0xF2, "000000"				   },
 };
 
 static bool listed(const struct parameters *p, uint8_t p1, uint8_t p2)
@@ -310,6 +488,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_in_every_state),
+		cmocka_unit_test(every_command_in_every_state_inside_a_session),
+		cmocka_unit_test(every_command_in_clear_where_pins_are_not),
 		cmocka_unit_test(a_blocked_so_pin_opens_the_factory_reset),
 		cmocka_unit_test(every_p1_p2),
 		cmocka_unit_test(every_class_byte),
