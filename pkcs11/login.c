@@ -39,7 +39,8 @@ static CK_RV may_log_in_again(struct p11_session *s, bool retry)
 
 	if (!waiting_for_pin(s))
 		return CKR_OPERATION_NOT_INITIALIZED;
-	return role == UKEY_USER || (retry && role == UKEY_NOBODY) ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+	/* An operation whose user is gone is none. */
+	return role == UKEY_USER || (retry && role == UKEY_NOBODY) ? CKR_OK : CKR_OPERATION_NOT_INITIALIZED;
 }
 
 static CK_RV log_in_again(struct p11_session *s, struct bytes pin, bool retry, enum ukey_status *status)

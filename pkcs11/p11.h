@@ -16,6 +16,8 @@
  *	library lock	slots, sessions, handles, events
  *	slot->lock	the objects of one slot
  *
+ * While a window asks for a PIN (prompt.h) none of them is held, not even the session's.
+ *
  * Slots live until C_Finalize, sessions until the last user lets go. C_Finalize waits for calls that are inside.
  *
  * Late calls: programs close sessions and finalize from exit handlers that run after everybody else's. There are no

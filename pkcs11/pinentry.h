@@ -48,6 +48,9 @@ enum pinentry_result pinentry_pin(const struct pinentry_window *w, struct builde
 /* Shows `text` until it is read. */
 enum pinentry_result pinentry_message(const struct pinentry_window *w);
 
+/* False in a program that runs with more rights than its user: it must not start programs for that user. */
+bool pinentry_allowed(void);
+
 /* In the child of a fork: our end of a socket to a window of the parent's is given up. */
 void pinentry_forked(void);
 

@@ -57,7 +57,7 @@ static void sleep_ms(long ms)
 
 bool p11_prompt_on(void)
 {
-	return ukey_setting_pinentry(p11.ukey) != NULL;
+	return pinentry_allowed() && ukey_setting_pinentry(p11.ukey) != NULL;
 }
 
 /* ---- may it stay? ------------------------------------------------------------------------------------------------ */
@@ -442,6 +442,7 @@ CK_RV p11_prompt_begin(struct p11_prompt **out, struct p11_slot *slot, struct uk
 	p->token = token;
 	p->session = s;
 	p->begun = p->looked = now_ms();
+	i18n_init();
 	find_program(p->program, sizeof(p->program));
 	if (s)
 		pthread_mutex_unlock(&s->lock);

@@ -19,3 +19,7 @@ UNIT_TESTS += tests/unit/test_assuan
 tests_unit_test_assuan_SOURCES = tests/unit/test_assuan.c
 tests_unit_test_assuan_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_assuan_LDADD = libp11core.la libukeycore.la libcommon.la $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_p11_returned
+tests_unit_test_p11_returned_SOURCES = tests/unit/test_p11_returned.c
+tests_unit_test_p11_returned_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_p11_returned_LDADD = libp11core.la libukeycore.la libcommon.la $(CMOCKA_LIBS)
