@@ -117,6 +117,8 @@ static CK_RV start(void)
 	status = ukey_open(&p11.ukey);
 	if (status != UKEY_OK) {
 		p11.ukey = NULL;
+		if (status == UKEY_CONFIG)
+			p11_log("%s", ukey_config_problem());
 		return p11_rv(status);
 	}
 	p11.initialized = true;
