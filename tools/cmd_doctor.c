@@ -140,6 +140,27 @@ static void check_readers(struct doctor *d)
 
 /* ---- tokens ---- */
 
+/* The proof of the device key. What it needs of this machine, the roots, is told once. */
+static void check_genuine(struct doctor *d, struct ukey_token *token, struct ukey_token_info *info)
+{
+	const enum ukey_status s = ukey_protect(token);
+
+	ukey_token_info(token, info);
+	if (s == UKEY_NO_ROOTS)
+		doctor_add(d, DOCTOR_PROBLEM, "genuine", ukey_status_hint(s), _("token %s: %s"), info->serial,
+			_("nobody can tell whether it is genuine"));
+	else if (s != UKEY_OK)
+		doctor_add(d, DOCTOR_PROBLEM, "genuine", ukey_status_hint(s), _("token %s: %s"), info->serial,
+			ukey_status_message(s));
+	else if (info->genuine == UKEY_GENUINE_YES)
+		doctor_add(d, DOCTOR_OK, "genuine", "", _("token %s: it is genuine"), info->serial);
+	else
+		doctor_add(d, DOCTOR_WARNING, "genuine", _("use it for tests, or have one with a device key issued"),
+			_("token %s: it has no device key, cannot prove that it is genuine, and gets its PIN in the "
+			  "clear"),
+			info->serial);
+}
+
 static void check_pins(struct doctor *d, const struct ukey_token_info *info)
 {
 	const struct ukey_pin_info *pin = &info->user_pin;
@@ -160,6 +181,12 @@ static void check_pins(struct doctor *d, const struct ukey_token_info *info)
 	else
 		doctor_add(d, DOCTOR_OK, "user-pin", "", _("token %s: PIN with %u of %u tries"), info->serial,
 			pin->tries_left, pin->tries_max);
+	if (pin->exists && pin->must_change)
+		doctor_add(d, DOCTOR_PROBLEM, "user-pin", ukey_status_hint(UKEY_PIN_EXPIRED), _("token %s: %s"),
+			info->serial, ukey_status_message(UKEY_PIN_EXPIRED));
+	if (info->unlock_key.exists && info->unlock_key.tries_left == 0)
+		doctor_add(d, DOCTOR_PROBLEM, "unlock-key", ukey_status_hint(UKEY_UNLOCK_BLOCKED), _("token %s: %s"),
+			info->serial, ukey_status_message(UKEY_UNLOCK_BLOCKED));
 	if (info->so_pin.exists && info->so_pin.tries_left == 0)
 		doctor_add(d, DOCTOR_PROBLEM, "so-pin", ukey_status_hint(UKEY_SO_PIN_BLOCKED), _("token %s: %s"),
 			info->serial, ukey_status_message(UKEY_SO_PIN_BLOCKED));
@@ -233,6 +260,8 @@ static void check_token(struct doctor *d, struct ukey_token *token)
 	ukey_token_info(token, &info);
 	if (!info.present)
 		return;
+	if (info.life_cycle != UKEY_TERMINATED)
+		check_genuine(d, token, &info);
 	if (info.life_cycle == UKEY_BLANK || info.life_cycle == UKEY_TERMINATED) {
 		enum ukey_status s = info.life_cycle == UKEY_BLANK ? UKEY_TOKEN_BLANK : UKEY_TOKEN_TERMINATED;
 		doctor_add(d, DOCTOR_PROBLEM, "token", ukey_status_hint(s), _("token %s: %s"), info.serial,
@@ -274,7 +303,9 @@ enum ukey_status cmd_doctor(struct tool *t)
 		check_readers(&d);
 		check_tokens(&d);
 	}
+	doctor_roots(&d);
 	doctor_module(&d);
+	doctor_pinentry(&d);
 	doctor_locked_memory(&d);
 	doctor_language(&d);
 	json_object_set_new(t->result, "checks", d.checks);

@@ -18,6 +18,58 @@
 #define CONFIG_NAME "ukey.module"
 #define PATH_SIZE   1024
 
+/* ---- the makers' roots ---- */
+
+/* A statement of no bytes is never valid; but the roots are looked at before it is. */
+void doctor_roots(struct doctor *d)
+{
+	struct ukey_attestation a;
+	const enum ukey_status s = ukey_attestation_verify(NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, &a);
+
+	if (s == UKEY_NO_ROOTS)
+		doctor_add(d, DOCTOR_OK, "roots", "",
+			_("no maker's root certificates are installed (%s): tokens with a device key need them"),
+			ukey_attestation_problem());
+	else if (s == UKEY_ATTEST_INVALID)
+		doctor_add(d, DOCTOR_OK, "roots", "", _("makers' root certificates are installed"));
+	/* a configuration that is wrong was told where the library could not be opened */
+}
+
+/* ---- the program that asks for PINs ---- */
+
+/* As execvp(3) finds it. */
+static bool in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+	char place[PATH_SIZE];
+
+	if (strchr(name, '/') != NULL)
+		return access(name, X_OK) == 0;
+	while (path != NULL && *path != '\0') {
+		const size_t len = strcspn(path, ":");
+		snprintf(place, sizeof(place), "%.*s/%s", (int)len, path, name);
+		if (access(place, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+void doctor_pinentry(struct doctor *d)
+{
+	const char *name = d->t->library != NULL ? ukey_setting_pinentry(d->t->library) : NULL;
+
+	if (name == NULL)
+		return;
+	if (in_path(name))
+		doctor_add(d, DOCTOR_OK, "pinentry", "", _("PINs for programs are asked for by %s"), name);
+	else
+		doctor_add(d, DOCTOR_PROBLEM, "pinentry",
+			_("install it (package pinentry-gtk2, pinentry-qt or pinentry-curses), or set pinentry = no in "
+			  "openukey.conf"),
+			_("the program that is to ask for PINs, %s, is not there"), name);
+}
+
 /* ---- the PKCS#11 module and its registration ---- */
 
 static void trim(char *text)

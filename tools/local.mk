@@ -25,9 +25,12 @@ ukey_LDADD = libtool-ukey.la
 dist_man_MANS += doc/ukey.1
 
 # For tests/tools/*.sh.
-check_PROGRAMS += tests/tools/foreign_card tests/tools/est_server
+check_PROGRAMS += tests/tools/foreign_card tests/tools/est_server tests/tools/desk_answer
 tests_tools_foreign_card_SOURCES = tests/tools/foreign_card.c
+tests_tools_desk_answer_SOURCES = tests/tools/desk_answer.c
+tests_tools_desk_answer_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_tools_desk_answer_LDADD = libcommon.la $(CRYPTO_LIBS)
 tests_tools_est_server_SOURCES = tests/tools/est_server.c
 tests_tools_est_server_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS)
 tests_tools_est_server_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS)
-EXTRA_DIST += tests/tools/road.sh tests/tools/touch.sh tests/tools/enroll.sh tests/tools/helpdesk.sh tests/tools/helpdesk_tokens.sh tests/tools/lib.sh
+EXTRA_DIST += tests/tools/road.sh tests/tools/touch.sh tests/tools/unlock.sh tests/tools/genuine.sh tests/tools/enroll.sh tests/tools/helpdesk.sh tests/tools/helpdesk_tokens.sh tests/tools/lib.sh

@@ -1,0 +1,130 @@
+#!/bin/bash
+# shellcheck disable=SC2119 # pcscd_start needs no options
+# SPDX-License-Identifier: Apache-2.0
+# Where a token comes from, and what it says of its keys, through pcscd: info and doctor with the right roots, others'
+# and none; no PIN goes to a token that did not prove itself; statements written, checked, and seen through by openssl.
+# check: timeout=300
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/lib/namespace.sh
+. "$top/tests/lib/namespace.sh"
+# shellcheck source=tests/lib/cases.sh
+. "$top/tests/lib/cases.sh"
+need jq
+need openssl
+ns_enter "$@"
+# shellcheck source=tests/tools/lib.sh
+. "$top/tests/tools/lib.sh"
+# shellcheck source=tests/lib/personal.sh
+. "$top/tests/lib/personal.sh"
+
+echo 87654321 >so
+echo 583917 >pin
+configuration=$XDG_CONFIG_HOME/openukey/openukey.conf
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout stranger.key -out stranger.pem -days 30 \
+	-subj "/CN=Somebody else" 2>/dev/null
+
+pcscd_start || exit 1
+factory_start || exit 1
+personalize alice --serial 00112233445566AA || exit 1
+emu_start alice || exit 1
+emu_start bob --create --serial 00112233445566BB || exit 1
+
+# ---- a genuine one ----
+
+ex 33 "two are plugged in" "more than one" info
+js 0 "blank: info opens the channel" '.token.genuine == "yes" and .token.channel and .token.device_key and
+	.token.attestation_key and .token.pin_policy.channel_only' info --token 00112233445566AA
+ex 0 "init" "initialised: ready" init --token 00112233445566AA --label alice --so-pin-file so --new-pin-file pin \
+	--pin-history 4 --pin-classes 1
+js 0 "the policy is told" '.token.pin_policy == {min: 6, max: 32, classes: 1, history: 4, must_change: false, channel_only: true}' \
+	info --token alice
+ex 0 "info in words: genuine" "it proved its device key" info --token alice
+ex 0 "info in words: the policy" "PINs only inside a secure channel: yes" info --token alice
+ex 0 "info in words: what the factory gave" "device key, attestation key, unlock by phone (10 of 10 tries)" info --token alice
+ex 0 "a log-in" "The PIN is right" pin verify --token alice --pin-file pin
+ex 0 "init --allow-clear-pin" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin \
+	--allow-clear-pin
+ex 0 "info warns of it" "outside a secure channel too" info --token alice
+js 0 "info in JSON" '.token.pin_policy.channel_only == false' info --token alice
+ex 0 "init back" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin
+ex 2 "a history that is too deep" "0 to 8" init --yes --token alice --so-pin-file so --new-pin-file pin --pin-history 9
+
+# ---- one of the workshop ----
+
+ex 0 "without device key: init" "initialised: ready" init --token 00112233445566BB --label bob --so-pin-file so --new-pin-file pin
+js 0 "without device key: info" '.token.genuine == "none" and (.token.device_key | not) and (.token.channel | not)' info --token bob
+ex 0 "without device key: the PIN is in the clear, and info says so" "in the clear" info --token bob
+
+# ---- doctor ----
+
+js 90 "doctor: roots and genuine" '([.checks[] | select(.check == "roots")][0].result == "ok") and
+	([.checks[] | select(.check == "genuine")] | map(.result) | sort) == ["ok", "warning"]' doctor
+echo "pinentry = /nonexistent/pinentry" >>"$configuration"
+ex 90 "doctor: a pinentry that is not there" "/nonexistent/pinentry, is not there" doctor
+sed -i '/^pinentry/d' "$configuration"
+
+# ---- roots that are not this maker's, and none ----
+
+cp "$configuration" saved.conf
+echo "trusted-roots = $PWD/stranger.pem" >"$configuration"
+rm -rf "$XDG_STATE_HOME"/openukey
+ex 54 "another maker's: no PIN is asked for" "no PIN was sent" pin verify --token alice --pin-file pin
+ex 54 "another maker's: unlock by phone" "not use it" pin unlock --remote --token alice --answer-file so
+ex 0 "another maker's: info says it" "NO: it could not prove" info --token alice
+js 0 "another maker's: info in JSON" '.token.genuine == "no" and .token.proof == "NOT_GENUINE"' info --token alice
+ex 90 "another maker's: doctor" "could not prove that it is genuine" doctor
+mkdir none
+echo "trusted-roots = $PWD/none" >"$configuration"
+ex 55 "no roots: no PIN" "trusted-roots" pin verify --token alice --pin-file pin
+js 0 "no roots: info" '.token.genuine == "unknown" and .token.proof == "NO_ROOTS"' info --token alice
+ex 90 "no roots: doctor names the folder" "$PWD/none" doctor
+cp saved.conf "$configuration"
+ex 0 "and back" "The PIN is right" pin verify --token alice --pin-file pin
+js 0 "none of that cost a try" '.token.user_pin.tries_left == 6' info --token alice
+
+# ---- statements about keys ----
+
+root=$FACTORY_DIR/root.pem
+ex 0 "a key" "Made key 0/s" key generate --token alice --key p256 --label one --pin-file pin
+ex 0 "another" "Made key 1/s" key generate --token alice --key rsa2048 --label two --always --pin-file pin
+ex 0 "bob's" "Made key" key generate --token bob --key p256 --pin-file pin
+ex 0 "a statement, without any PIN" "Statement about key 0/s" key attest 0/s --token alice --nonce 000102030405060708 --output s.pem
+same "PEM: the statement, the attestation key, its CA" 3 "$(grep -c BEGIN s.pem)"
+try "openssl agrees with the chain" openssl verify -CAfile "$root" -untrusted s.pem -ignore_critical s.pem
+ex 0 "it is true, by the configured roots" "made on this token" key attest --verify s.pem
+js 0 "what it says" '.attestation | .serial == "00112233445566AA" and .key == "0/s" and .algorithm == "p256" and .generated and
+	(.exportable | not) and .usage == "sign" and .nonce == "000102030405060708" and (.touch | not)' key attest --verify s.pem --roots "$root"
+ex 0 "with the nonce that was asked with" "made on this token" key attest --verify s.pem --nonce 000102030405060708
+ex 87 "with another nonce" "another question" key attest --verify s.pem --nonce 000102030405060709
+ex 87 "by another maker's root" "not valid" key attest --verify s.pem --roots stranger.pem
+ex 55 "by no root" "none" key attest --verify s.pem --roots none
+ex 0 "a request of that key" "" request --token alice --key-ref 0/s --subject CN=One --pin-file pin --output one.csr
+ex 0 "a request of the other" "" request --token alice --key-ref 1/s --subject CN=Two --pin-file pin --output two.csr
+ex 0 "the statement is about the request's key" "made on this token" key attest --verify s.pem --csr one.csr
+ex 87 "and not about the other's" "about another key" key attest --verify s.pem --csr two.csr
+openssl req -in one.csr -noout -pubkey >one.pub
+openssl pkey -pubin -in one.pub -outform DER -out one.der
+ex 0 "about the public key, PEM" "made on this token" key attest --verify s.pem --key-file one.pub
+ex 0 "about the public key, DER" "made on this token" key attest --verify s.pem --key-file one.der
+ex 87 "about a stranger's certificate" "about another key" key attest --verify s.pem --cert stranger.pem
+ex 66 "a key file that is none" "holds no such key" key attest --verify s.pem --key-file so
+ex 2 "two keys to compare with" "do not go together" key attest --verify s.pem --csr one.csr --cert stranger.pem
+ex 2 "--roots without --verify" "goes with --verify only" key attest 0/s --token alice --roots "$root"
+ex 2 "a nonce that is too short" "8 to 32 bytes" key attest 0/s --token alice --nonce 0001
+printf '0123456789abcdef' >nonce
+ex 0 "a nonce from a file, RSA, PIN each time" "Statement" key attest two --token alice --nonce-file nonce --output t.pem
+js 0 "and what it says" '.attestation | .algorithm == "rsa2048" and .always_authenticate and .nonce == "30313233343536373839616263646566"' \
+	key attest --verify t.pem --nonce-file nonce
+js 0 "in JSON the statement is in the document" '(.statement | startswith("-----BEGIN")) and (.nonce | length == 32)' key attest 0/s --token alice
+sed '1,/END/d' s.pem >chain.pem
+{ sed '/END/q' t.pem; cat chain.pem; } >same.pem
+ex 0 "statements of one token share their chain" "made on this token" key attest --verify same.pem
+ex 87 "a file without chain" "statement's file" key attest --verify stranger.pem
+ex 87 "the chain alone is no statement" "" key attest --verify chain.pem
+ex 86 "a token without attestation key" "can say nothing" key attest --token bob
+ex 60 "a key that is not there" "9/s" key attest 9/s --token alice
+ex 0 "key list of a token" "one" key list --token alice
+ex 0 "reset" "is blank now" reset --yes --token alice --so-pin-file so
+ex 0 "key list of a blank one says what to do first" "ukey init" key list --token 00112233445566AA
+ex 32 "no statement from a blank one" "the token is blank" key attest 0/s --token 00112233445566AA
+finish
