@@ -41,7 +41,7 @@ const char *trust_problem(void)
 	return problem;
 }
 
-static void say(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
 	va_list args;
 
