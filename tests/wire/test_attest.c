@@ -325,7 +325,8 @@ static void put_chain(struct ramtoken *t, struct bytes chain)
 static void a_chain_that_is_none(void **state)
 {
 	static const char *const bad[] = {"00", "30", "3000", "3081", "30820100", "3003020101", "0500", "3080",
-		"30063004A0003000", "3009 3002 3000 3000 030100"};
+		"30063004A0003000", "3013 300B 020101 3000 3000 3000 3000 3000 0300 0500",
+		"3009 3002 3000 3000 030100"};
 	const struct bytes nonce = wire_hex("0102030405060708");
 	struct personal p;
 	struct ramtoken *t = operational(&p);
@@ -383,6 +384,9 @@ static void a_thousand_signatures_are_good(void **state)
 		struct bytes der = attest(t, 0, nonce, SW_OK);
 		X509 *cert = parse(der);
 		assert_int_equal(X509_verify(cert, X509_get0_pubkey(leaf)), 1);
+		const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+		assert_int_equal(ASN1_STRING_length(serial), 16);
+		assert_int_equal(ASN1_STRING_get0_data(serial)[0] & 0x80, 0);
 		shortest = der.len < shortest ? der.len : shortest;
 		longest = der.len > longest ? der.len : longest;
 		X509_free(cert);
