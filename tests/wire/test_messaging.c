@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firmware-emu/core/state.h"
 #include "tests/wire/personal.h"
 #include "tests/wire/wire.h"
 
@@ -199,6 +200,14 @@ static void assert_dead(uint8_t channel)
 	const uint8_t secured[] = {personal_class(channel, false, true), 0x84, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0};
 	const uint8_t both[] = {personal_class(channel, false, true), 0xA4, 4, 0, 5, 0xF0, 0x4F, 0x70, 0x65, 0x6E};
 
+	/* Nothing is left of it but that it is dead. */
+	const struct scp_session left = token->fw->channel[channel].session, nothing = {.state = SCP_DEAD};
+	assert_int_equal(token->fw->channel[channel].security, 0);
+	assert_true(left.crypto == NULL && left.state == SCP_DEAD && left.counter == 0);
+	assert_memory_equal(left.chain, nothing.chain, sizeof(left.chain));
+	assert_memory_equal(left.enc, nothing.enc, sizeof(left.enc));
+	assert_memory_equal(left.mac, nothing.mac, sizeof(left.mac));
+	assert_memory_equal(left.rmac, nothing.rmac, sizeof(left.rmac));
 	for (int i = 0; i < 2; i++) {
 		wire_send(token, BYTES_OF(challenge), DEAD);
 		wire_send(token, BYTES_OF(secured), DEAD);
