@@ -66,9 +66,25 @@ struct scp_host *scp_host_begin_with(EVP_PKEY *ephemeral, const struct scp_param
 	return NULL;
 }
 
+/*
+ * The algorithm by its object identifier: by the name "EC" OpenSSL 3.0 would ask an engine of the application first,
+ * and libp11's, which is the usual one where our module is used, has no such keys.
+ */
+static EVP_PKEY *ephemeral_key(void)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "1.2.840.10045.2.1", NULL);
+	EVP_PKEY *key = NULL;
+
+	if (ctx && EVP_PKEY_keygen_init(ctx) > 0 && EVP_PKEY_CTX_set_group_name(ctx, "P-256") > 0 &&
+		EVP_PKEY_generate(ctx, &key) <= 0)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 struct scp_host *scp_host_begin(const struct scp_params *p, struct builder *data)
 {
-	return scp_host_begin_with(EVP_EC_gen("P-256"), p, data);
+	return scp_host_begin_with(ephemeral_key(), p, data);
 }
 
 enum scp_host_result scp_host_finish(
