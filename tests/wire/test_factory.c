@@ -136,6 +136,35 @@ static void the_factory_closes_once_and_nothing_opens_it(void **state)
 	ramtoken_free(t);
 }
 
+/* INITIALIZE and FACTORY RESET erase all but what the factory gave. */
+static void what_was_given_survives_every_reset(void **state)
+{
+	struct ramtoken *t = ramtoken_new(NULL);
+	struct scp_session s;
+	struct personal p;
+
+	(void)state;
+	personal_make(t, NULL, &p);
+	for (int life = 0; life < 3; life++) {
+		struct bytes setup = wire_hex("800141 81083837363534333231 82083837363534333231");
+		assert_int_equal(personal_initialize(t, setup), SW_OK);
+		assert_given(t, &p);
+		assert_int_equal(personal_initialize(t, setup), SW_OK); /* over what is there */
+		ramtoken_power_cycle(t);
+		assert_given(t, &p);
+		personal_open(t, 0, p.device_point, &s);
+		struct apdu verify = {.ins = 0x20, .p2 = 0x82, .data = wire_string(SO_PIN)},
+			    reset = {.cla = 0x80, .ins = 0xEE};
+		assert_int_equal(personal_send(t, 0, &s, &verify, NULL), SW_OK);
+		assert_int_equal(personal_send(t, 0, &s, &reset, NULL), SW_OK);
+		assert_given(t, &p);
+		assert_int_equal(wire_info(t, 0x84).data[0], FW_BLANK);
+		wire(t, KEYS, SW_CONDITIONS);
+		wire(t, "80F2000006 A00130 A10130", SW_CONDITIONS);
+	}
+	ramtoken_free(t);
+}
+
 /* The keys of the last FACTORY KEYS are the ones; a repeated one replaces both. */
 static void keys_may_be_made_again_before_the_end(void **state)
 {
@@ -222,6 +251,7 @@ int main(void)
 		cmocka_unit_test(closing_needs_keys_and_all_that_belongs_to_it),
 		cmocka_unit_test(the_longest_chains_fit),
 		cmocka_unit_test(the_factory_closes_once_and_nothing_opens_it),
+		cmocka_unit_test(what_was_given_survives_every_reset),
 		cmocka_unit_test(keys_may_be_made_again_before_the_end),
 		cmocka_unit_test(keys_that_cannot_be_made_change_nothing),
 		cmocka_unit_test(an_initialised_token_is_out_of_the_factory),
