@@ -256,7 +256,7 @@ static const char *check_leaf(X509 *x, enum trust_kind kind)
 		return "the leaf has not the policy of device keys";
 	const ASN1_TIME *end = X509_get0_notAfter(x);
 	if (ASN1_STRING_length(end) != (int)strlen(NO_END) ||
-		memcmp(ASN1_STRING_get0_data(end), NO_END, strlen(NO_END)))
+		memcmp(ASN1_STRING_get0_data(end), NO_END, strlen(NO_END)) != 0)
 		return "the leaf has an end: it is no device certificate";
 	return NULL;
 }

@@ -143,12 +143,14 @@ static enum ukey_status check(enum trust_kind kind, const char *serial, struct t
 	const struct certificate *const *list)
 {
 	struct trust_leaf other;
-	uint8_t *der = NULL;
-	size_t len = 0;
+	size_t len = 0, room = extra;
 
+	for (size_t i = 0; i < n; i++)
+		room += (size_t)i2d_X509(list[i]->x, NULL);
+	uint8_t *der = malloc(room);
+	assert_non_null(der);
 	for (size_t i = 0; i < n; i++) {
 		int more = i2d_X509(list[i]->x, NULL);
-		der = realloc(der, len + (size_t)more + extra);
 		uint8_t *at = der + len;
 		i2d_X509(list[i]->x, &at);
 		len += (size_t)more;
