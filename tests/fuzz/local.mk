@@ -52,6 +52,13 @@ tests_fuzz_fuzz_device_chain_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_ROOT='"$(abs_top_s
 tests_fuzz_fuzz_device_chain_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_device_chain_LDADD = libukeycore.la libcommon.la
 
+# Statements about keys.
+FUZZ_TARGETS += tests/fuzz/fuzz_attestation
+tests_fuzz_fuzz_attestation_SOURCES = tests/fuzz/fuzz_attestation.c
+tests_fuzz_fuzz_attestation_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_fuzz_fuzz_attestation_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_attestation_LDADD = libukeycore.la libcommon.la $(CRYPTO_LIBS)
+
 # Both ends of the secure channel
 FUZZ_TARGETS += tests/fuzz/fuzz_scp_token tests/fuzz/fuzz_scp_host
 tests_fuzz_fuzz_scp_token_SOURCES = tests/fuzz/fuzz_scp_token.c tests/fuzz/fuzz_scp.h

@@ -89,6 +89,7 @@ struct claim {
 	size_t nonce_len;
 	const char *subject, *not_before, *not_after;
 	const EVP_MD *hash;
+	struct bytes raw; /* the extension's value instead of the above, when its data is not NULL */
 };
 
 static inline struct claim attest_claim(void)
@@ -159,7 +160,10 @@ static inline uint8_t *attest_statement(
 		X509_get_subject_name(x), NID_commonName, MBSTRING_UTF8, (const unsigned char *)c->subject, -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(by->cert));
 	X509_set_pubkey(x, subject_key);
-	ASN1_OCTET_STRING_set(octets, value, (int)attest_extension_value(c, value, sizeof value));
+	if (c->raw.data)
+		ASN1_OCTET_STRING_set(octets, c->raw.data, (int)c->raw.len);
+	else
+		ASN1_OCTET_STRING_set(octets, value, (int)attest_extension_value(c, value, sizeof value));
 	X509_EXTENSION *e = X509_EXTENSION_create_by_OBJ(NULL, oid, c->critical, octets);
 	if (!c->without_extension)
 		attest_require(X509_add_ext(x, e, -1) == 1);
