@@ -40,7 +40,7 @@ static enum desk_status check_limits(struct desk *desk, const char *token, const
 
 /* The request is this person's to answer, now, with this challenge. */
 static enum desk_status check_request(
-	const struct desk_person *by, const struct request *r, const uint8_t challenge[UNLOCK_CHALLENGE_SIZE])
+	const struct desk_person *by, const struct request *r, const uint8_t challenge[DESK_HASH_SIZE])
 {
 	if (strcmp(r->state, "approved") != 0 && strcmp(r->state, "answered") != 0)
 		return DESK_OK; /* the step itself says why not */
@@ -50,8 +50,7 @@ static enum desk_status check_request(
 		return DESK_OK;
 	if (r->answered_by != by->id)
 		return desk_fail(DESK_TRANSITION, _("somebody else answered it"));
-	return bytes_equal(BYTES_OF(r->challenge), BYTES(challenge, UNLOCK_CHALLENGE_SIZE)) ? DESK_OK
-											    : DESK_OTHER_CHALLENGE;
+	return bytes_equal(BYTES_OF(r->challenge), BYTES(challenge, DESK_HASH_SIZE)) ? DESK_OK : DESK_OTHER_CHALLENGE;
 }
 
 /* The challenge is one of this token, in its present state. *ahead: more unlocks than this desk knows of. */
@@ -90,20 +89,19 @@ static enum desk_status check_token(struct desk *desk, const char *token, const 
 	if (status == DESK_OK)
 		status = desk_number(desk, &open,
 			"SELECT count(*) FROM request WHERE token = ?1 AND state = 'unconfirmed'"
-			" AND hex(substr(challenge, 10, 2)) = printf('%04X', ?2)",
+			" AND counter = ?2",
 			"ti", token, value);
 	*ahead = c->counter > value + (open > 0);
 	return status;
 }
 
 static json_t *answer_fields(
-	const struct unlock_challenge *c, struct bytes challenge, struct bytes response, bool ahead)
+	const struct unlock_challenge *c, const uint8_t challenge[DESK_HASH_SIZE], struct bytes response, bool ahead)
 {
 	uint8_t hash[CRYPTO_DIGEST_MAX];
 	char asked[HEX_SIZE(DESK_HASH_SIZE)] = "", given[HEX_SIZE(DESK_HASH_SIZE)] = "";
 
-	if (crypto_digest(CRYPTO_SHA256, challenge, hash))
-		hex_encode(BYTES(hash, DESK_HASH_SIZE), asked, sizeof(asked));
+	hex_encode(BYTES(challenge, DESK_HASH_SIZE), asked, sizeof(asked));
 	if (crypto_digest(CRYPTO_SHA256, response, hash))
 		hex_encode(BYTES(hash, DESK_HASH_SIZE), given, sizeof(given));
 	return json_pack("{s:i, s:i, s:s, s:s, s:b}", "counter", (int)c->counter, "version", (int)c->version,
@@ -113,15 +111,17 @@ static json_t *answer_fields(
 static enum desk_status answer(struct desk *desk, const struct desk_person *by, int64_t id,
 	const struct unlock_challenge *c, struct bytes challenge, uint8_t response[UNLOCK_RESPONSE_SIZE])
 {
-	uint8_t proof[UNLOCK_PROOF_SIZE];
+	uint8_t hash[CRYPTO_DIGEST_MAX];
 	struct request r;
 	bool ahead = false;
 	enum desk_status status = desk_allowed(desk, by, DESK_OPERATOR);
 
 	if (status == DESK_OK)
 		status = desk_request_read(desk, id, &r);
+	if (status == DESK_OK && !crypto_digest(CRYPTO_SHA256, challenge, hash))
+		status = DESK_CRYPTO;
 	if (status == DESK_OK)
-		status = check_request(by, &r, challenge.data);
+		status = check_request(by, &r, hash);
 	if (status == DESK_OK)
 		status = desk_not_own(desk, by, r.token);
 	if (status == DESK_OK && desk_request_next(r.state, "respond") != NULL) {
@@ -129,16 +129,16 @@ static enum desk_status answer(struct desk *desk, const struct desk_person *by, 
 		if (status == DESK_OK)
 			status = check_limits(desk, r.token, by);
 		if (status == DESK_OK)
-			status = desk_key_answer(desk, challenge, response, proof);
-		bytes_wipe(proof, sizeof(proof));
+			status = desk_key_answer(desk, challenge, response);
 	}
 	if (status == DESK_OK)
 		status = desk_request_step(desk, id, &r, "respond", by,
 			r.answered_by == 0 ? desk->at + ANSWER_LIFE : r.expires,
-			answer_fields(c, challenge, BYTES(response, UNLOCK_RESPONSE_SIZE), ahead));
+			answer_fields(c, hash, BYTES(response, UNLOCK_RESPONSE_SIZE), ahead));
 	if (status == DESK_OK)
-		status = desk_run(desk, "UPDATE request SET answered_by = ?2, challenge = ?3 WHERE id = ?1", "iib", id,
-			by->id, challenge);
+		status = desk_run(desk,
+			"UPDATE request SET answered_by = ?2, challenge = ?3, version = ?4, counter = ?5 WHERE id = ?1",
+			"iibii", id, by->id, BYTES(hash, DESK_HASH_SIZE), (int64_t)c->version, (int64_t)c->counter);
 	if (status == DESK_OK)
 		status = desk_run(desk, "INSERT INTO answer (request, token, staff, at) VALUES (?1, ?2, ?3, ?4)",
 			"itii", id, r.token, by->id, desk->at);
@@ -174,8 +174,8 @@ enum desk_status desk_respond(struct desk *desk, const struct desk_person *by, i
 static enum desk_status confirm(
 	struct desk *desk, const struct desk_person *by, int64_t id, const uint8_t given[UNLOCK_PROOF_SIZE])
 {
-	uint8_t response[UNLOCK_RESPONSE_SIZE], proof[UNLOCK_PROOF_SIZE];
-	struct unlock_challenge c;
+	uint8_t proof[UNLOCK_PROOF_SIZE], bytes[UNLOCK_SERIAL_SIZE];
+	char serial[HEX_SIZE(UNLOCK_SERIAL_SIZE)];
 	struct request r;
 	enum desk_status status = desk_allowed(desk, by, DESK_OPERATOR);
 
@@ -183,20 +183,19 @@ static enum desk_status confirm(
 		status = desk_request_read(desk, id, &r);
 	if (status == DESK_OK && desk_request_next(r.state, "confirm") == NULL)
 		return desk_fail(DESK_TRANSITION, _("request %lld is %s"), (long long)id, r.state);
-	if (status == DESK_OK && !unlock_challenge_parse(BYTES(r.challenge, r.challenge_len), &c))
+	if (status == DESK_OK && !desk_serial(r.token, serial, bytes))
 		status = DESK_DAMAGED;
 	if (status == DESK_OK)
-		status = desk_key_answer(desk, BYTES_OF(r.challenge), response, proof);
+		status = desk_key_proof(desk, r.version, bytes, (uint16_t)(r.counter + 1), proof);
 	if (status == DESK_OK && !bytes_equal_secret(BYTES(given, sizeof(proof)), BYTES_OF(proof)))
 		status = DESK_PROOF;
-	bytes_wipe(response, sizeof(response));
 	bytes_wipe(proof, sizeof(proof));
 	if (status == DESK_OK)
 		status =
-			desk_request_step(desk, id, &r, "confirm", by, 0, json_pack("{s:i}", "counter", c.counter + 1));
+			desk_request_step(desk, id, &r, "confirm", by, 0, json_pack("{s:i}", "counter", r.counter + 1));
 	if (status == DESK_OK)
 		status = desk_run(desk, "UPDATE token SET counter = max(counter, ?2) WHERE serial = ?1", "ti", r.token,
-			(int64_t)c.counter + 1);
+			(int64_t)r.counter + 1);
 	return status;
 }
 
@@ -204,16 +203,14 @@ enum desk_status desk_confirm(
 	struct desk *desk, const struct desk_person *by, int64_t id, const char *proof_text, struct code_fault *fault)
 {
 	uint8_t proof[UNLOCK_PROOF_SIZE];
-	struct unlock_challenge c;
 	struct request r;
 	enum desk_status status = decode(CODE_PROOF, proof_text, proof, sizeof(proof), fault);
 
 	if (status != DESK_OK)
 		return status;
 	/* the key's PIN may have to be asked for: before the lock */
-	if (desk_request_read(desk, id, &r) == DESK_OK &&
-		unlock_challenge_parse(BYTES(r.challenge, r.challenge_len), &c))
-		status = desk_master_try(desk, c.version);
+	if (desk_request_read(desk, id, &r) == DESK_OK && r.answered_by != 0)
+		status = desk_master_try(desk, r.version);
 	if (status == DESK_OK)
 		status = desk_begin(desk);
 	if (status == DESK_OK)

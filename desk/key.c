@@ -60,38 +60,49 @@ static bool cmac(const uint8_t key[UNLOCK_KEY_SIZE], struct bytes in, uint8_t ou
 	       n == UNLOCK_MAC_SIZE;
 }
 
-static enum desk_status make_answer(
-	struct secrets *s, const struct unlock_challenge *c, uint8_t response[9], uint8_t proof[5])
+/* The first bytes of a MAC with the token's unlock key over what `input` holds. */
+static enum desk_status unlock_mac(struct desk *desk, uint8_t version, const uint8_t serial[UNLOCK_SERIAL_SIZE],
+	struct bytes input, struct secrets *s)
 {
-	uint8_t input[UNLOCK_INPUT_MAX];
-	struct builder b = builder_of(input, sizeof(input));
+	enum desk_status status = derive(desk, UNLOCK_LABEL_PIN, version, serial, s->key, UNLOCK_KEY_SIZE);
 
-	unlock_response_input(&b, c, UNLOCK_SET_USER_PIN);
-	if (!cmac(s->key, builder_bytes(&b), s->mac))
-		return DESK_CRYPTO;
-	unlock_response_cut(s->mac, response);
-	b = builder_of(input, sizeof(input));
-	unlock_proof_input(&b, c->version, c->serial, (uint16_t)(c->counter + 1));
-	if (!cmac(s->key, builder_bytes(&b), s->mac))
-		return DESK_CRYPTO;
-	unlock_proof_cut(s->mac, proof);
-	return DESK_OK;
+	return status == DESK_OK && !cmac(s->key, input, s->mac) ? DESK_CRYPTO : status;
 }
 
-enum desk_status desk_key_answer(struct desk *desk, struct bytes challenge, uint8_t response[9], uint8_t proof[5])
+enum desk_status desk_key_answer(struct desk *desk, struct bytes challenge, uint8_t response[9])
 {
 	struct secrets *s = secmem_alloc(sizeof(*s));
+	uint8_t input[UNLOCK_INPUT_MAX];
+	struct builder b = builder_of(input, sizeof(input));
 	struct unlock_challenge c;
-	enum desk_status status = DESK_OK;
+	enum desk_status status = s != NULL ? DESK_OK : DESK_MEMORY;
 
-	if (s == NULL)
-		return DESK_MEMORY;
-	if (!unlock_challenge_parse(challenge, &c))
+	if (status == DESK_OK && !unlock_challenge_parse(challenge, &c))
 		status = DESK_DAMAGED;
+	if (status == DESK_OK) {
+		unlock_response_input(&b, &c, UNLOCK_SET_USER_PIN);
+		status = unlock_mac(desk, c.version, c.serial, builder_bytes(&b), s);
+	}
 	if (status == DESK_OK)
-		status = derive(desk, UNLOCK_LABEL_PIN, c.version, c.serial, s->key, UNLOCK_KEY_SIZE);
+		unlock_response_cut(s->mac, response);
+	secmem_free(s);
+	return status;
+}
+
+enum desk_status desk_key_proof(
+	struct desk *desk, uint8_t version, const uint8_t serial[8], uint16_t counter, uint8_t proof[5])
+{
+	struct secrets *s = secmem_alloc(sizeof(*s));
+	uint8_t input[UNLOCK_INPUT_MAX];
+	struct builder b = builder_of(input, sizeof(input));
+	enum desk_status status = s != NULL ? DESK_OK : DESK_MEMORY;
+
+	if (status == DESK_OK) {
+		unlock_proof_input(&b, version, serial, counter);
+		status = unlock_mac(desk, version, serial, builder_bytes(&b), s);
+	}
 	if (status == DESK_OK)
-		status = make_answer(s, &c, response, proof);
+		unlock_proof_cut(s->mac, proof);
 	secmem_free(s);
 	return status;
 }

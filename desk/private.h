@@ -100,8 +100,9 @@ struct request {
 	char token[17];
 	int64_t requested_by, identified_by, approved_by, answered_by; /* 0: nobody yet */
 	int64_t expires;
-	uint8_t challenge[19];
-	size_t challenge_len;
+	uint8_t challenge[DESK_HASH_SIZE]; /* SHA-256 of it, and what it named: when somebody answered */
+	uint8_t version;
+	uint16_t counter;
 };
 enum desk_status desk_request_read(struct desk *desk, int64_t id, struct request *out);
 /* TRANSITION when the verb does not follow. Sets the state, until when it stands (0: for good), and records. */
@@ -126,7 +127,10 @@ enum desk_status desk_master_try(struct desk *desk, uint8_t version);
 /* ---- key.c: what is made of the master key; all of it secure memory, wiped ---- */
 
 enum desk_status desk_master_open(struct desk *desk, const struct desk_master **out);
-enum desk_status desk_key_answer(struct desk *desk, struct bytes challenge, uint8_t response[9], uint8_t proof[5]);
+enum desk_status desk_key_answer(struct desk *desk, struct bytes challenge, uint8_t response[9]);
+/* Of a token that has accepted `counter` answers. */
+enum desk_status desk_key_proof(
+	struct desk *desk, uint8_t version, const uint8_t serial[8], uint16_t counter, uint8_t proof[5]);
 /* AES-256-GCM with the escrow key of the token; sealed: 16 bytes longer than plain. */
 enum desk_status desk_key_seal(struct desk *desk, uint8_t version, const uint8_t serial[8], const uint8_t nonce[12],
 	struct bytes plain, uint8_t *sealed);

@@ -28,7 +28,8 @@ enum desk_status desk_request_read(struct desk *desk, int64_t id, struct request
 {
 	sqlite3_stmt *s;
 	enum desk_status status = desk_query(desk, &s,
-		"SELECT state, token, requested_by, identified_by, approved_by, answered_by, expires, challenge"
+		"SELECT state, token, requested_by, identified_by, approved_by, answered_by, expires, challenge,"
+		" version, counter"
 		" FROM request WHERE id = ?1",
 		"i", id);
 	int step = status == DESK_OK ? sqlite3_step(s) : SQLITE_DONE;
@@ -42,9 +43,10 @@ enum desk_status desk_request_read(struct desk *desk, int64_t id, struct request
 		out->approved_by = sqlite3_column_int64(s, 4);
 		out->answered_by = sqlite3_column_int64(s, 5);
 		out->expires = sqlite3_column_int64(s, 6);
-		out->challenge_len = (size_t)sqlite3_column_bytes(s, 7);
-		if (out->challenge_len == sizeof(out->challenge))
-			bytes_copy(out->challenge, BYTES(sqlite3_column_blob(s, 7), out->challenge_len));
+		if (sqlite3_column_bytes(s, 7) == DESK_HASH_SIZE)
+			bytes_copy(out->challenge, BYTES(sqlite3_column_blob(s, 7), DESK_HASH_SIZE));
+		out->version = (uint8_t)sqlite3_column_int64(s, 8);
+		out->counter = (uint16_t)sqlite3_column_int64(s, 9);
 	} else if (status == DESK_OK) {
 		status = step == SQLITE_DONE ? desk_fail(DESK_NOT_FOUND, _("there is no request %lld"), (long long)id)
 					     : desk_sql_failed(desk);

@@ -45,7 +45,8 @@ static const char desk_schema[] =
 	" approved_by INTEGER REFERENCES staff (id) CHECK (approved_by NOT IN (requested_by, identified_by)),"
 	" answered_by INTEGER REFERENCES staff (id) CHECK (answered_by <> approved_by),"
 	" evidence TEXT,"
-	" challenge BLOB CHECK (length(challenge) = 19)"
+	" challenge BLOB CHECK (length(challenge) = 32)," /* SHA-256 of it: the desk keeps no code */
+	" version INTEGER, counter INTEGER"              /* that it named */
 	") STRICT;"
 	"CREATE UNIQUE INDEX request_open ON request (token)"
 	" WHERE state IN ('requested', 'identified', 'approved', 'answered');"
