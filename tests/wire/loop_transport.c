@@ -361,15 +361,24 @@ static enum ukey_status work(struct loop_reader *r, struct bytes command, struct
 {
 	static const uint8_t not_found[] = {0x6A, 0x82};
 	const size_t before = answer->len;
+	const struct bytes sent = command;
+	uint8_t *altered = NULL;
 
+	if (r->alter && (altered = malloc(command.len)) != NULL) {
+		struct builder b = builder_of(altered, command.len);
+		builder_put(&b, command);
+		r->alter(r->falsify_arg, &b);
+		command = builder_bytes(&b);
+	}
 	pthread_mutex_lock(&chips);
 	struct bytes said = r->foreign || !r->token ? BYTES_OF(not_found) : ramtoken_transceive(r->token, command);
 	pthread_mutex_unlock(&chips);
+	free(altered);
 	if (!said.data)
 		return UKEY_TOKEN_REMOVED;
 	builder_put(answer, said);
 	if (r->falsify && !answer->failed && before == 0)
-		r->falsify(r->falsify_arg, command, answer);
+		r->falsify(r->falsify_arg, sent, answer);
 	return UKEY_OK;
 }
 

@@ -47,7 +47,9 @@ struct loop_reader {
 	unsigned unplug_at, reset_at; /* at the n-th APDU from now (1: the next); 0: never */
 	enum loop_pull pull;
 	unsigned delay_ms; /* that each APDU takes */
-	/* Sees each answer before libukey does, and may change it. NULL: nobody. */
+	/* Sees each command before the card does, and may change it. NULL: nobody. */
+	void (*alter)(void *arg, struct builder *command);
+	/* Sees each answer before libukey does, and may change it. NULL: nobody. Both get falsify_arg. */
 	void (*falsify)(void *arg, struct bytes command, struct builder *answer);
 	void *falsify_arg;
 
