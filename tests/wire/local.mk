@@ -10,6 +10,7 @@ WIRE_TESTS += \
 	tests/wire/test_access \
 	tests/wire/test_attest \
 	tests/wire/test_chaining \
+	tests/wire/test_channel_pins \
 	tests/wire/test_channels \
 	tests/wire/test_directory \
 	tests/wire/test_factory \
@@ -25,6 +26,8 @@ tests_wire_test_attest_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_attest_LDADD = $(wire_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_chaining_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_chaining_LDADD = $(wire_ldadd)
+tests_wire_test_channel_pins_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_channel_pins_LDADD = $(wire_ldadd)
 tests_wire_test_channels_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_channels_LDADD = $(wire_ldadd)
 tests_wire_test_directory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
