@@ -358,8 +358,7 @@ static const char *const texts[] = {
 	[UKEY_PIN_DATE] =
 		N_("the PIN looks like a date, which others may know; take one that has nothing to do with you"),
 	[UKEY_PIN_COMMON] = N_("the PIN is one of those that everybody tries first; take another"),
-	[UKEY_PIN_SERIAL] = N_("the PIN is part of the token's serial number or label, which everybody can read; take "
-			       "another"),
+	[UKEY_PIN_SERIAL] = N_("the PIN is part of the serial number or label, which all can read; take another"),
 };
 
 const char *ukey_pin_advice_text(enum ukey_pin_advice a)

@@ -254,22 +254,37 @@ static enum ukey_status ask_and_login(struct enrolment *e)
 
 /* ---- the key ---- */
 
+/* A renewal's new key is called as the old one, so that who looks for it by label goes on finding it. */
+static void key_label(struct enrolment *e, char out[UKEY_LABEL_MAX + 1])
+{
+	const struct ukey_directory *d = NULL;
+	const struct ukey_key *old = NULL;
+
+	snprintf(out, UKEY_LABEL_MAX + 1, "%s", e->state.profile);
+	if (out[0] == '\0' && e->renew && ukey_directory(e->s.token, &d) == UKEY_OK)
+		old = ukey_directory_key(d, e->old_ref);
+	if (old != NULL)
+		snprintf(out, UKEY_LABEL_MAX + 1, "%s", old->label);
+	ukey_directory_unref(d);
+}
+
 static enum ukey_status make_key(struct enrolment *e)
 {
 	uint8_t id[ENROLL_ID_SIZE];
-	char ref[NAME_REF_SIZE];
+	char ref[NAME_REF_SIZE], label[UKEY_LABEL_MAX + 1];
 	struct ukey_generate how = {
 		.ref = e->place_named ? e->ref : -1,
 		.pair = e->state.pair,
 		.algorithm = e->algorithm->algorithm,
 		.id = id,
 		.id_len = sizeof(id),
-		.label = e->state.profile,
+		.label = label,
 	};
 	enum ukey_status r;
 
 	if (e->have_key)
 		return UKEY_OK;
+	key_label(e, label);
 	/* an exchange pair must sign too: its request, and later its renewal */
 	if (how.pair == UKEY_EXCHANGE)
 		how.usage = UKEY_USE_SIGN | (e->algorithm->group != NULL ? UKEY_USE_DERIVE : UKEY_USE_DECRYPT);

@@ -145,6 +145,8 @@ static enum ukey_status init_with(struct session *s, const struct pin *present, 
 	if (r != UKEY_OK)
 		return r;
 	const struct pin *so = i->so.data != NULL ? &i->so : present;
+	if (so == NULL)
+		return UKEY_PIN_INPUT;
 	how.so_pin = so->data;
 	how.so_len = so->len;
 	if (present != NULL) {
