@@ -75,7 +75,7 @@ static void show_challenge(struct unlock *u)
 	printf("    %s\n\n", text);
 	show_qr(t, text);
 	ui_note(t, "%s",
-		_("Keep the token plugged in and this program running: when either ends, so does the challenge.\n"));
+		_("Keep the token plugged in and this program running: when either ends, so does the challenge."));
 	fflush(stdout);
 }
 

@@ -126,7 +126,8 @@ static bool take_weak(struct session *s, enum pin_kind kind, const struct pin *p
 	if (advice == UKEY_PIN_GOOD)
 		return true;
 	if (pin_is_given(s->tool, kind)) {
-		ui_warn(s->tool, "%s", ukey_pin_advice_text(advice));
+		ui_warn(s->tool, "%s: %s", kind == PIN_NEW_USER ? _("the new PIN") : _("the new SO PIN"),
+			ukey_pin_advice_text(advice));
 		return true;
 	}
 	ui_tell("%s", ukey_pin_advice_text(advice));

@@ -144,6 +144,7 @@ ukey pin unlock --remote --answer-file nonsense >shown 2>&1 </dev/null
 grep -q "▀" shown && bad "no QR code into a file" || ok "no QR code into a file"
 ukey pin unlock --remote --qr --answer-file nonsense >shown 2>&1 </dev/null
 grep -q "▀" shown && ok "but with --qr" || bad "but with --qr"
+grep -q '?' shown && bad "nothing of it is taken for a control character" || ok "nothing of it is taken for a control character"
 
 # ---- at a terminal ----
 
