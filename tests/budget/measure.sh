@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # A road whose every step is measured by the emulator's counters; sourced by the tests of this folder, inside a namespace.
 #
-#	road_walk STEP		calls STEP name apdus bytes_in bytes_out flash_writes for each step
+#	road_walk STEP plain	calls STEP name apdus bytes_in bytes_out flash_writes for each step
+#	road_walk STEP inside	the same with a token of a factory: all of it inside the secure channel
+#
+# The application that stays finds nothing remembered of the token: its channel costs three commands. The others know the
+# device's certificate: two.
 
 # measure NAME COMMAND...: runs it, tells the step what it cost.
 measure()
 {
 	local name=$1 now
 	shift
-	emu_ctl road reset-counters >/dev/null
+	emu_ctl "$road_token" reset-counters >/dev/null
 	"$@" >road.said 2>&1 </dev/null || { echo "step failed: $name" >&2; cat road.said >&2; return 1; }
-	now=$(emu_ctl road counters)
+	now=$(emu_ctl "$road_token" counters)
 	# shellcheck disable=SC2046 # four numbers
 	"$road_step" "$name" $(jq -r '"\(.apdus) \(.bytes_in) \(.bytes_out) \(.flash_writes)"' <<<"$now")
 }
@@ -33,15 +37,20 @@ p11_close()
 
 road_walk()
 {
-	road_step=$1
+	road_step=$1 road_token=$2
 	local module=$UKEY_BUILD/.libs/ukey-pkcs11.so uri step p11_pid
 	printf 246810 >user.pin
 	printf 135790 >new.pin
 	printf 24681012 >so.pin
 	chmod 600 ./*.pin
 	printf 'text\n' >text
-	export PATH=$UKEY_BUILD:$PATH HOME=$PWD PKCS11_MODULE_PATH=$module
-	pcscd_start && emu_start road --create --serial 00554B4559000001 || return 1
+	export PATH=$UKEY_BUILD:$PATH HOME=$PWD PKCS11_MODULE_PATH=$module XDG_STATE_HOME=$PWD/state
+	pcscd_start || return 1
+	if [ "$road_token" = inside ]; then
+		factory_start && personalize inside --serial 00554B4559000002 && emu_start inside || return 1
+	else
+		emu_start plain --create --serial 00554B4559000001 || return 1
+	fi
 	ns_wait 10 ukey info || return 1
 	measure "ukey list (a blank token)" ukey list &&
 		measure "ukey init" ukey init --label road --new-so-pin-file so.pin --new-pin-file user.pin --yes &&
@@ -58,6 +67,7 @@ road_walk()
 		measure "ukey sign, RSA" ukey sign text --key-ref rsa --pin-file user.pin --output text.p7s --quiet &&
 		measure "ukey pin change" ukey pin change --pin-file user.pin --new-pin-file new.pin &&
 		measure "ukey pin unlock" ukey pin unlock --so-pin-file so.pin --new-pin-file user.pin || return 1
+	rm -rf "$XDG_STATE_HOME"
 	coproc p11 { "$UKEY_BUILD/tests/budget/p11_steps" "$module" user.pin; }
 	# shellcheck disable=SC2154 # set by coproc
 	p11_pid=$p11_PID
@@ -79,4 +89,6 @@ road_walk()
 	done
 	p11_close
 	wait "$p11_pid"
+	rm -f road.pem text.p7s
+	emu_stop "$road_token"
 }
