@@ -39,3 +39,6 @@ tests_channel_victim_SOURCES = tests/channel/victim.c
 tests_channel_victim_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 tests_channel_victim_LDADD = libcommon.la $(CRYPTO_LIBS)
 tests_channel_memory_image_SOURCES = tests/channel/memory_image.c
+
+check_PROGRAMS += tests/channel/sign_time
+tests_channel_sign_time_SOURCES = tests/channel/sign_time.c
