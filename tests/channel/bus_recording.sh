@@ -42,6 +42,9 @@ unlock_key()
 }
 printf 'hex:%s\n' "$(unlock_key)" >>secrets
 
+# libukey's own log of commands, and what it leaves in files, are looked through as well.
+export OPENUKEY_DEBUG=$NS_DIR/debug.log
+
 p11()
 {
 	timeout 60 pkcs11-tool --module "$module" "$@"
@@ -98,6 +101,11 @@ fi
 not_found "the emulator's log" --flash alice.flash secrets alice.wire
 grep -q "secret .: stored [1-9]" search.said || bad "the PINs' hashes were looked for, with the token's salts"
 not_found "pcscd's log" --flash middle.flash secrets pcscd.log
+
+find state cache -type f >left 2>/dev/null
+[ "$(wc -l <debug.log)" -gt "$commands" ] || bad "libukey's log has the commands"
+# shellcheck disable=SC2046 # names without blanks
+not_found "libukey's own log, and the files that it leaves" --flash middle.flash secrets debug.log $(cat left)
 
 # All of it again. The token as the factory made it, and as it was in the middle.
 replay_on()
