@@ -9,7 +9,7 @@
  * SECRETS: one a line; "hex:..." for bytes that are no text. --flash: a token's flash, for the salts of its PINs. Says
  *what it found and where; exit status 0: nothing is there, 1: something is, 2: it could not look.
  */
-#define _GNU_SOURCE /* memmem */
+#include "config.h"
 
 #include <ctype.h>
 #include <openssl/evp.h>
