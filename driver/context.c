@@ -110,6 +110,22 @@ void ukey_close(struct ukey *u)
 	context_unref(u);
 }
 
+void ukey_depart(struct ukey *u)
+{
+	if (!u || atomic_load(&u->forked) || pthread_mutex_trylock(&u->lock) != 0)
+		return;
+	const size_t count = u->token_count;
+	struct ukey_token **const tokens = u->tokens;
+	const bool quiet = !u->refreshing;
+	pthread_mutex_unlock(&u->lock);
+	for (size_t i = 0; quiet && i < count; i++) {
+		if (!token_try_seize(tokens[i]))
+			continue;
+		token_release(tokens[i], false);
+		token_end(tokens[i]);
+	}
+}
+
 void ukey_forked(struct ukey *u)
 {
 	if (!u || atomic_exchange(&u->forked, true))

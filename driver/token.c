@@ -371,13 +371,11 @@ static enum ukey_status wake(struct ukey_token *t)
 	return status;
 }
 
-void token_seize(struct ukey_token *t)
+/* The lock is held, and nobody owns the token. It is ours, and the lock free. */
+static void seize(struct ukey_token *t)
 {
 	struct link *incoming;
 
-	pthread_mutex_lock(&t->lock);
-	while (t->busy)
-		pthread_cond_wait(&t->changed, &t->lock);
 	t->busy = true;
 	incoming = t->incoming;
 	t->incoming = NULL;
@@ -392,6 +390,26 @@ void token_seize(struct ukey_token *t)
 		t->link = incoming;
 		t->port.max_answer = max_answer;
 	}
+}
+
+void token_seize(struct ukey_token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	while (t->busy)
+		pthread_cond_wait(&t->changed, &t->lock);
+	seize(t);
+}
+
+bool token_try_seize(struct ukey_token *t)
+{
+	if (pthread_mutex_trylock(&t->lock) != 0)
+		return false;
+	if (t->busy) {
+		pthread_mutex_unlock(&t->lock);
+		return false;
+	}
+	seize(t);
+	return true;
 }
 
 enum ukey_status token_begin(struct ukey_token *t)

@@ -79,6 +79,8 @@ enum ukey_status token_finish(struct ukey_token *t, enum ukey_status s);
 void token_end(struct ukey_token *t);
 /* Waits for the owner, and owns the token whatever its state. For closing. */
 void token_seize(struct ukey_token *t);
+/* The same, unless somebody else has it. */
+bool token_try_seize(struct ukey_token *t);
 /* The owner: log out if logged in, close the link. `remove`: the token counts as gone. */
 void token_release(struct ukey_token *t, bool remove);
 

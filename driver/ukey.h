@@ -82,6 +82,11 @@ UKEY_API const char *ukey_config_problem(void);
 /* Ends waits, logs out, closes. References to tokens stay valid and answer UKEY_TOKEN_REMOVED. */
 UKEY_API void ukey_close(struct ukey *u);
 /*
+ * The process is about to end without ukey_close: log out and give the connections back, waiting for nobody and freeing
+ * nothing, for calls may still come. A token that somebody works with is left as it is.
+ */
+UKEY_API void ukey_depart(struct ukey *u);
+/*
  * In the child of a fork: forget the parent's connections without touching them or the tokens. Afterwards the only
  * useful call on `u` and its tokens is ukey_open for a new one; the memory of the old one is given up.
  */

@@ -184,3 +184,16 @@ CK_RV C_Finalize(CK_VOID_PTR pReserved)
 	p11_unlock();
 	return rv;
 }
+
+/*
+ * OpenSSL's engine, and with it curl, end without C_Finalize; pcscd then leaves the token as it is. A log-in that
+ * nobody has any more would stay on it, and its channel taken: after 19 such programs none could log in.
+ */
+__attribute__((destructor)) static void depart(void)
+{
+	if (pthread_mutex_trylock(&p11.lock) != 0)
+		return;
+	struct ukey *const u = p11.initialized ? p11.ukey : NULL;
+	p11_unlock();
+	ukey_depart(u);
+}

@@ -20,8 +20,8 @@
  *
  * Slots live until C_Finalize, sessions until the last user lets go. C_Finalize waits for calls that are inside.
  *
- * Late calls: programs close sessions and finalize from exit handlers that run after everybody else's. There are no
- * destructors and no exit handlers here, so that nothing those calls use is gone.
+ * Late calls: programs close sessions and finalize from exit handlers that run after everybody else's. Nothing is freed
+ * at exit, so that nothing those calls use is gone; the one destructor (library.c) only ends log-ins.
  */
 #ifndef PKCS11_P11_H
 #define PKCS11_P11_H

@@ -507,6 +507,34 @@ static void nineteen_have_theirs_and_the_twentieth_waits(void **state)
 	assert_int_equal(wire.pins, 0);
 }
 
+/* Real programs end without C_Finalize (tests/clients/openssl.sh): neither log-in nor channel may stay behind. */
+static void programs_that_just_end_take_none_with_them(void **state)
+{
+	struct bench *b = *state;
+	struct ukey *u[25];
+	struct ukey_token *t[25];
+	struct ukey_token_info info;
+
+	ukey_token_idle(b->t);
+	for (int i = 0; i < 25; i++) {
+		ok(ukey_open(&u[i]));
+		t[i] = first_token(u[i]);
+		ok(ukey_login(t[i], UKEY_USER, PIN(USER_PIN)));
+		ukey_depart(u[i]);
+		ukey_token_info(t[i], &info);
+		assert_int_equal(info.role, UKEY_NOBODY);
+	}
+	/* What comes late finds all in its place. */
+	ukey_depart(u[0]);
+	ukey_token_idle(t[0]);
+	ok(ukey_login(t[1], UKEY_USER, PIN(USER_PIN)));
+	ok(ukey_logout(t[1]));
+	for (int i = 0; i < 25; i++) {
+		ukey_token_unref(t[i]);
+		ukey_close(u[i]);
+	}
+}
+
 /* ---- disturbed ----------------------------------------------------------------------------------------------------
  */
 
@@ -864,6 +892,7 @@ int main(void)
 		TEST(a_key_that_was_replaced_is_read_anew, setup),
 		TEST(what_is_remembered_is_ours_alone, setup),
 		TEST(a_damaged_memory_costs_a_command, setup),
+		TEST(programs_that_just_end_take_none_with_them, setup_operational),
 		TEST(nineteen_have_theirs_and_the_twentieth_waits, setup_operational),
 		TEST(a_clear_command_inside_ends_the_session, setup_keys),
 		TEST(a_channel_closed_by_others_is_opened_again, setup_keys),
