@@ -23,7 +23,7 @@ dist_p11config_DATA = pkcs11/ukey.module
 install-data-hook:
 	rm -f $(DESTDIR)$(p11moduledir)/ukey-pkcs11.la
 
-EXTRA_DIST += tests/clients/pkcs11-tool.sh tests/clients/pinentry.sh
+EXTRA_DIST += tests/clients/lib.sh tests/clients/pkcs11-tool.sh tests/clients/pinentry.sh tests/clients/gnutls.sh tests/clients/openssl.sh
 
 # And so libtool does not know any more what to remove.
 uninstall-hook:
