@@ -169,11 +169,24 @@ enum ukey_status token_protect(struct ukey_token *t)
 	return device_key ? open_channel(t) : without_key(t);
 }
 
+/* The opening goes over the bare link, which mends nothing by itself. */
+static enum ukey_status protect(struct ukey_token *t)
+{
+	enum ukey_status status = token_protect(t);
+
+	if (status == UKEY_TOKEN_RESET) {
+		status = token_recover(t);
+		if (status == UKEY_OK)
+			status = token_protect(t);
+	}
+	return t->link ? token_failed(t, status) : status;
+}
+
 enum ukey_status ukey_protect(struct ukey_token *t)
 {
 	enum ukey_status status = token_begin(t);
 
-	return status == UKEY_OK ? token_finish(t, token_protect(t)) : status;
+	return status == UKEY_OK ? token_finish(t, protect(t)) : status;
 }
 
 enum ukey_status token_begin_protected(struct ukey_token *t)
@@ -182,7 +195,7 @@ enum ukey_status token_begin_protected(struct ukey_token *t)
 
 	if (status != UKEY_OK)
 		return status;
-	status = token_protect(t);
+	status = protect(t);
 	return status == UKEY_OK ? UKEY_OK : token_finish(t, status);
 }
 

@@ -279,8 +279,7 @@ static enum ukey_status select_again(struct ukey_token *t)
 	return status;
 }
 
-/* What a failed conversation leaves behind. */
-static enum ukey_status failed(struct ukey_token *t, enum ukey_status s)
+enum ukey_status token_failed(struct ukey_token *t, enum ukey_status s)
 {
 	switch (s) {
 	case UKEY_NO_SERVICE:
@@ -308,8 +307,7 @@ static enum ukey_status failed(struct ukey_token *t, enum ukey_status s)
 	return s;
 }
 
-/* Another program reset the card. UKEY_OK: everything is as it was, the command was not sent and may be. */
-static enum ukey_status recover(struct ukey_token *t)
+enum ukey_status token_recover(struct ukey_token *t)
 {
 	const bool logged_in = token_require_any(t) == UKEY_OK;
 	enum ukey_status status = link_reopen(t->link);
@@ -337,14 +335,14 @@ static enum ukey_status send_recovering(void *ctx, const struct apdu *command, s
 	enum ukey_status status = t->link ? send_through(t, command, answer, sw) : UKEY_TOKEN_REMOVED;
 
 	if (status == UKEY_TOKEN_RESET) {
-		status = recover(t);
+		status = token_recover(t);
 		/* The link is good again: only the log-in is lost. */
 		if (status == UKEY_TOKEN_RESET)
 			return status;
 		if (status == UKEY_OK)
 			status = send_through(t, command, answer, sw);
 	}
-	return t->link ? failed(t, status) : status;
+	return t->link ? token_failed(t, status) : status;
 }
 
 /* Connect to an idle token: 1 command. */
@@ -366,7 +364,7 @@ static enum ukey_status wake(struct ukey_token *t)
 	}
 	if (status == UKEY_OK)
 		return UKEY_OK;
-	failed(t, status);
+	token_failed(t, status);
 	drop_link(t, false);
 	return status;
 }

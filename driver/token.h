@@ -102,6 +102,12 @@ enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s);
 /* card_port.send on the link itself, `ctx` the token. It recovers from nothing. */
 enum ukey_status token_send_bare(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw);
 void token_count_commands(struct ukey_token *t);
+/*
+ * What token_send_bare leaves to its caller. After UKEY_TOKEN_RESET: UKEY_OK when everything is as it was, and what was
+ * not sent may be; still UKEY_TOKEN_RESET when a log-in was lost. After any failure: what it leaves behind; returns it.
+ */
+enum ukey_status token_recover(struct ukey_token *t);
+enum ukey_status token_failed(struct ukey_token *t, enum ukey_status s);
 
 /* ---- directory and certificates (cache.c) ---- */
 
