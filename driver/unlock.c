@@ -36,6 +36,26 @@ static void tries_are(struct ukey_token *t, enum ukey_status status)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/*
+ * "Blocked" and "none" come bare, from anybody, and send the holder to the window: inside a channel the token is asked
+ * what is so. 1 command more.
+ */
+static enum ukey_status judged(struct ukey_token *t, enum ukey_status status)
+{
+	struct card_info now;
+
+	if (!t->channel || (status != UKEY_UNLOCK_BLOCKED && status != UKEY_UNLOCK_NONE)) {
+		tries_are(t, status);
+		return status;
+	}
+	const enum ukey_status asked = t->card->info(&t->port, &now);
+	if (asked != UKEY_OK)
+		return asked;
+	token_set_info(t, &now);
+	const struct ukey_pin_info *key = &now.token.unlock_key;
+	return (status == UKEY_UNLOCK_BLOCKED ? key->tries_left > 0 : key->exists) ? UKEY_CHANNEL_LOST : status;
+}
+
 /* A challenge of another token, read out to the desk, would be answered for that one. */
 static bool is_of(struct ukey_token *t, const uint8_t challenge[UKEY_CHALLENGE_SIZE])
 {
@@ -57,7 +77,7 @@ enum ukey_status ukey_unlock_challenge(struct ukey_token *t, uint8_t challenge[U
 	status = t->card->unlock_challenge(&t->port, got);
 	if (status == UKEY_OK && !is_of(t, got))
 		status = UKEY_TOKEN_PROTOCOL;
-	tries_are(t, status);
+	status = judged(t, status);
 	if (status == UKEY_OK)
 		memcpy(challenge, got, sizeof got);
 	return token_finish(t, explain(t, status));
@@ -105,7 +125,7 @@ enum ukey_status ukey_unlock_respond(struct ukey_token *t, const uint8_t respons
 	if (status != UKEY_OK)
 		return status;
 	status = t->card->unlock_respond(&t->port, response, BYTES(new_pin, new_len), got, &generation);
-	tries_are(t, status);
+	status = judged(t, status);
 	if (status == UKEY_OK) {
 		unlocked(t, generation);
 		memcpy(proof, got, sizeof got);

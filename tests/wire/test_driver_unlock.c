@@ -133,6 +133,48 @@ static void no_answers_are_left_after_ten(void **state)
 	assert_int_equal(bench_info(b).unlock_key.tries_left, 0);
 }
 
+/* Somebody on the wire who answers the next command with this instruction himself. */
+struct liar {
+	uint8_t ins;
+	uint16_t sw;
+};
+
+static void lie(void *arg, struct bytes command, struct builder *answer)
+{
+	struct liar *l = arg;
+	struct apdu a;
+
+	assert_true(apdu_parse(command, &a));
+	if (l->ins == 0 || a.ins != l->ins)
+		return;
+	l->ins = 0;
+	answer->len = 0;
+	builder_u16(answer, l->sw);
+}
+
+static void blocked_is_what_the_token_says_and_nobody_else(void **state)
+{
+	struct bench *b = *state;
+	struct liar liar = {0};
+	uint8_t challenge[UKEY_CHALLENGE_SIZE], response[UKEY_RESPONSE_SIZE], proof[UKEY_PROOF_SIZE];
+
+	b->loop->readers[0].falsify = lie;
+	b->loop->readers[0].falsify_arg = &liar;
+	liar = (struct liar){0x84, 0x6983};
+	is(ukey_unlock_challenge(b->t, challenge), UKEY_CHANNEL_LOST);
+	assert_int_equal(bench_info(b).unlock_key.tries_left, 10);
+	liar = (struct liar){0x84, 0x6A88};
+	is(ukey_unlock_challenge(b->t, challenge), UKEY_CHANNEL_LOST);
+	ok(ukey_unlock_challenge(b->t, challenge));
+	respond(challenge, response);
+	response[0] ^= 0x01;
+	liar = (struct liar){0x2C, 0x6983};
+	is(ukey_unlock_respond(b->t, response, PIN("739164"), proof), UKEY_CHANNEL_LOST);
+	assert_int_equal(bench_info(b).unlock_key.tries_left, 9);
+	response[0] ^= 0x01;
+	ok(ukey_unlock_respond(b->t, response, PIN("739164"), proof));
+}
+
 static void a_refused_pin_leaves_the_answer_good(void **state)
 {
 	const struct ukey_initialize strict = {.label = "Strict",
@@ -308,6 +350,7 @@ int main(void)
 		CASE(the_holder_unlocks_by_phone),
 		CASE(a_wrong_answer_costs_a_try_and_three_the_challenge),
 		CASE(no_answers_are_left_after_ten),
+		CASE(blocked_is_what_the_token_says_and_nobody_else),
 		CASE(a_refused_pin_leaves_the_answer_good),
 		CASE(an_answer_of_no_answers_form_never_reaches_the_token),
 		CASE(the_challenge_ends_with_the_connection),
