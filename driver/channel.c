@@ -119,7 +119,8 @@ static enum ukey_status carry(struct channel *c, struct link *l, struct apdu a, 
 	enum ukey_status status = link_carry(l, &a, received, sw);
 	if (status == UKEY_OK)
 		return scp_unwrap_response(&c->session, *sw, received) ? UKEY_OK : UKEY_CHANNEL_LOST;
-	if (link_count(l) == sent)
+	/* Busy with another program's transaction: it was tried, and not sent. */
+	if (link_count(l) == sent || (status == UKEY_TOKEN_BUSY && link_count(l) == sent + 1))
 		c->session = c->before;
 	else
 		scp_session_abort(&c->session);

@@ -28,7 +28,7 @@ bool channel_proves(uint16_t sw);
 
 /*
  * As link_send. UKEY_CHANNEL_LOST: the answer was not the token's, or not to this command. After any failure the
- * channel is dead, unless nothing was sent (out of memory).
+ * channel is dead, unless nothing was sent (out of memory, busy).
  */
 enum ukey_status channel_send(
 	struct channel *c, struct link *l, const struct apdu *command, struct builder *answer, uint16_t *sw);

@@ -54,18 +54,23 @@ static struct ukey_pin_info *pin_of(struct ukey_token *t, enum ukey_role role)
 static enum ukey_status compared(struct ukey_token *t, enum ukey_role role, enum ukey_status status)
 {
 	const int tries = card_tries(t->port.sw);
-	/* "Blocked" comes bare, and the token was asked inside the channel what is left: somebody lied. */
+	/*
+	 * "Blocked" and "right, but to be changed" come bare, and the token was asked inside the channel what is so:
+	 * somebody lied.
+	 */
 	bool lie = false;
 
 	pthread_mutex_lock(&t->lock);
 	struct ukey_pin_info *pin = pin_of(t, role);
-	if (status == UKEY_OK || status == UKEY_PIN_EXPIRED)
-		pin->tries_left = pin->tries_max;
+	if (t->channel && status == UKEY_PIN_EXPIRED)
+		lie = !pin->must_change;
 	else if (t->channel && t->port.sw == SW_PIN_BLOCKED)
 		lie = pin->tries_left > 0;
+	else if (status == UKEY_OK || status == UKEY_PIN_EXPIRED)
+		pin->tries_left = pin->tries_max;
 	else if (tries >= 0)
 		pin->tries_left = (unsigned)tries;
-	if (status == UKEY_PIN_EXPIRED)
+	if (status == UKEY_PIN_EXPIRED && !lie)
 		pin->must_change = true;
 	if ((status == UKEY_PIN_EXPIRED || (status != UKEY_OK && tries >= 0)) && !lie && t->info.role == role)
 		t->info.role = UKEY_NOBODY;

@@ -277,6 +277,26 @@ static bool lose(struct ukey_token *t, bool there)
 	return logged_in;
 }
 
+/* What the link said, or this machine; it is not the token's word. */
+static enum ukey_status broken(struct ukey_token *t, enum ukey_status status)
+{
+	if (channel_alive(t->channel))
+		return status;
+	switch (status) {
+	case UKEY_NO_SERVICE:
+	case UKEY_TOKEN_REMOVED:
+	case UKEY_TOKEN_RESET:
+	case UKEY_COMMUNICATION:
+		/* The link goes too, and the log-in with it (token.c). */
+		protect_drop(t);
+		break;
+	default:
+		lose(t, true);
+		break;
+	}
+	return status;
+}
+
 static bool is_gone(uint16_t sw)
 {
 	return sw == SW_CHANNEL_NOT_SUPPORTED || sw == SW_SM_NOT_SUPPORTED;
@@ -294,12 +314,8 @@ static enum ukey_status send_once(
 		lose(t, true);
 		return status;
 	}
-	if (status != UKEY_OK) {
-		/* The link broke, and the session with it. */
-		if (!channel_alive(t->channel))
-			protect_drop(t);
-		return status;
-	}
+	if (status != UKEY_OK)
+		return broken(t, status);
 	if (is_gone(*sw)) {
 		*dead = true;
 		return UKEY_OK;
@@ -309,11 +325,8 @@ static enum ukey_status send_once(
 	asked = ask_inside(t);
 	if (asked == UKEY_OK)
 		return UKEY_OK;
-	if (asked != UKEY_CHANNEL_LOST) {
-		if (!channel_alive(t->channel))
-			protect_drop(t);
-		return asked;
-	}
+	if (asked != UKEY_CHANNEL_LOST)
+		return broken(t, asked);
 	if (*sw == SW_SECURITY_STATUS) {
 		*dead = true;
 		return UKEY_OK;

@@ -656,7 +656,10 @@ static enum ukey_status open_channel(struct card_port *p, uint8_t *number)
 static enum ukey_status close_channel(struct card_port *p, uint8_t number)
 {
 	const struct apdu a = {.cla = CLA_ISO, .ins = INS_MANAGE_CHANNEL, .p1 = 0x80, .p2 = number};
-	return transact(p, CARD_CMD_CLOSE_CHANNEL, &a, NULL);
+	enum ukey_status status = transact(p, CARD_CMD_CLOSE_CHANNEL, &a, NULL);
+
+	/* A chain that broke off in the middle is dropped by this, and the channel still open. */
+	return p->sw == SW_LAST_OF_CHAIN_EXPECTED ? transact(p, CARD_CMD_CLOSE_CHANNEL, &a, NULL) : status;
 }
 
 /* In extended form where the reader can: what follows on this channel goes so, and here a reader's no is mended. */

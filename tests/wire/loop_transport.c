@@ -398,6 +398,8 @@ static enum ukey_status loop_transceive(struct connection *c, struct bytes comma
 	if (pulled && r->pull == LOOP_BEFORE)
 		loop_unplug(c->loop, (unsigned)(r - c->loop->readers));
 	status = alive(c);
+	if (status == UKEY_OK && due(&r->busy_at))
+		status = UKEY_TOKEN_BUSY;
 	if (status == UKEY_OK && r->short_only && is_extended(command))
 		status = UKEY_COMMUNICATION;
 	if (status == UKEY_OK) {

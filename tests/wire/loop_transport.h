@@ -45,6 +45,7 @@ struct loop_reader {
 	bool short_only;              /* extended APDUs fail as a reader without them does */
 	size_t max_apdu;              /* what the reader says of itself; 0: nothing */
 	unsigned unplug_at, reset_at; /* at the n-th APDU from now (1: the next); 0: never */
+	unsigned busy_at;             /* the same: another program's transaction keeps it from being sent */
 	enum loop_pull pull;
 	unsigned delay_ms; /* that each APDU takes */
 	/* Sees each command before the card does, and may change it. NULL: nobody. */

@@ -636,6 +636,57 @@ static void a_reset_ends_it_and_is_noticed(void **state)
 	ok(sign(b));
 }
 
+static void a_reset_before_the_opening_is_mended(void **state)
+{
+	struct bench *b = *state;
+
+	another_process(b);
+	loop_reset(b->loop, 0);
+	bench_login(b, UKEY_USER);
+	ok(sign(b));
+	/* In the middle of it, too: MANAGE CHANNEL, INTERNAL AUTHENTICATE. */
+	for (unsigned at = 1; at <= 2; at++) {
+		another_process(b);
+		b->loop->readers[0].reset_at = at;
+		bench_login(b, UKEY_USER);
+		ok(sign(b));
+	}
+	another_process(b);
+	loop_unplug(b->loop, 0);
+	is(ukey_login(b->t, UKEY_USER, PIN(USER_PIN)), UKEY_TOKEN_REMOVED);
+	assert_false(bench_info(b).present);
+	loop_plug(b->loop, 0, b->chip[0]);
+	ok(ukey_refresh(b->u));
+	bench_login(b, UKEY_USER);
+	assert_int_equal(wire.pins, 0);
+}
+
+static void a_busy_reader_costs_no_log_in(void **state)
+{
+	struct bench *b = *state;
+
+	/* What was not sent leaves the session as it is. */
+	b->loop->readers[0].busy_at = 1;
+	is(sign(b), UKEY_TOKEN_BUSY);
+	assert_int_equal(bench_info(b).role, UKEY_USER);
+	ok(sign(b));
+	/* In the middle of a chain it is lost, and with it the log-in; the logical channel is given back. */
+	b->loop->readers[0].short_only = true;
+	another_process(b);
+	for (int i = 0; i < 25; i++) {
+		uint8_t value[700] = {0};
+		const struct ukey_data in = {.label = "d", .value = value, .length = sizeof value};
+
+		bench_login(b, UKEY_USER);
+		b->loop->readers[0].busy_at = 2;
+		is(ukey_write_data(b->t, 0, &in, NULL), UKEY_TOKEN_BUSY);
+		assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+		assert_false(bench_info(b).channel);
+	}
+	bench_login(b, UKEY_USER);
+	ok(sign(b));
+}
+
 /* ---- lied to ------------------------------------------------------------------------------------------------------
  */
 
@@ -729,6 +780,11 @@ static void what_anybody_can_say_is_not_believed(void **state)
 	wire = (struct wire){.at = 1, .instead = "6983", .ins = 0x20};
 	is(ukey_login(b->t, UKEY_USER, PIN(USER_PIN)), UKEY_CHANNEL_LOST);
 	assert_int_equal(bench_info(b).user_pin.tries_left, 6);
+	/* "Right, but to be changed first": it was wrong, and is not to be changed. */
+	wire = (struct wire){.at = 1, .instead = "6984", .ins = 0x20};
+	is(ukey_login(b->t, UKEY_USER, PIN("654321")), UKEY_CHANNEL_LOST);
+	assert_int_equal(bench_info(b).user_pin.tries_left, 5);
+	assert_false(bench_info(b).user_pin.must_change);
 	ready(b);
 	ok(sign(b));
 	/* "Nothing was written": it was, and that is seen. */
@@ -897,6 +953,8 @@ int main(void)
 		TEST(a_clear_command_inside_ends_the_session, setup_keys),
 		TEST(a_channel_closed_by_others_is_opened_again, setup_keys),
 		TEST(a_reset_ends_it_and_is_noticed, setup_keys),
+		TEST(a_reset_before_the_opening_is_mended, setup_keys),
+		TEST(a_busy_reader_costs_no_log_in, setup_keys),
 		TEST(every_changed_answer_ends_the_channel, setup_keys),
 		TEST(what_anybody_can_say_is_not_believed, setup_keys),
 		TEST(what_was_done_unseen_is_looked_up, setup_keys),
