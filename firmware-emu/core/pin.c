@@ -99,9 +99,11 @@ static size_t past_len(const struct fw_policy *policy)
 
 bool fw_pin_change_first(struct fw *fw)
 {
-	uint8_t first = 0;
+	uint8_t first;
 
-	return fw_object_read(fw, FW_OBJECT_PIN_PAST, 0, &first, 1) && first != 0;
+	/* What cannot be read counts as yes: a flash that fails makes no PIN good. */
+	return fw_object_exists(fw, FW_OBJECT_PIN_PAST) &&
+	       (!fw_object_read(fw, FW_OBJECT_PIN_PAST, 0, &first, 1) || first != 0);
 }
 
 /* Is it the user PIN, or one of those before it? False: the hardware failed. */

@@ -158,6 +158,9 @@ static void a_pin_that_the_so_set_must_be_changed(void **state)
 
 	(void)state;
 	initialize(t, 0, CHANGE_FIRST, pin(0), SW_OK);
+	t->hal.fail_reads = true; /* what cannot be read makes no PIN good */
+	assert_user_pin(t, 6, 3);
+	t->hal.fail_reads = false;
 	for (int i = 0; i < 3; i++) {
 		assert_user_pin(t, 6, 3);
 		wire_verify(t, 0x81, "wrong PIN", 0x63C5);
