@@ -19,6 +19,7 @@ WIRE_TESTS += \
 	tests/wire/test_messaging \
 	tests/wire/test_pin \
 	tests/wire/test_pin_past \
+	tests/wire/test_traces \
 	tests/wire/test_unlock
 tests_wire_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_access_LDADD = $(wire_ldadd)
@@ -42,6 +43,8 @@ tests_wire_test_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_pin_LDADD = $(wire_ldadd)
 tests_wire_test_pin_past_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_pin_past_LDADD = $(wire_ldadd)
+tests_wire_test_traces_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_traces_LDADD = $(wire_ldadd)
 tests_wire_test_unlock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_unlock_LDADD = $(wire_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN='"$(abs_top_srcdir)/tests/wire/golden"'
