@@ -18,7 +18,8 @@ libukeycore_la_SOURCES = \
 	driver/devices.c driver/devices.h \
 	driver/text.c driver/text.h \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
-	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c
+	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c \
+	driver/transport/ccid.c driver/transport/ccid_describe.c driver/transport/ccid.h
 libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS) $(CRYPTO_CFLAGS)
 libukeycore_la_LIBADD = $(PCSC_LIBS) $(CRYPTO_LIBS)
 

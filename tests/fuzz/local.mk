@@ -73,3 +73,9 @@ FUZZ_TARGETS += tests/fuzz/fuzz_assuan
 tests_fuzz_fuzz_assuan_SOURCES = tests/fuzz/fuzz_assuan.c
 tests_fuzz_fuzz_assuan_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_assuan_LDADD = libp11core.la libukeycore.la libcommon.la
+
+# A USB device that lies to libukey.
+FUZZ_TARGETS += tests/fuzz/fuzz_ccid_host
+tests_fuzz_fuzz_ccid_host_SOURCES = tests/fuzz/fuzz_ccid_host.c
+tests_fuzz_fuzz_ccid_host_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_ccid_host_LDADD = libukeycore.la libcommon.la

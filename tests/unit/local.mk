@@ -45,7 +45,7 @@ tests_unit_test_rsa_pad_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
 
 # The emulator's.
 unit_emulator = tests/unit/test_hal tests/unit/test_emu_flash tests/unit/test_emu_vpcd tests/unit/test_emu_control \
-	tests/unit/test_usb_device
+	tests/unit/test_usb_device tests/unit/test_ccid_host tests/unit/test_ccid_pair
 UNIT_TESTS += $(unit_emulator)
 tests_unit_test_hal_SOURCES = tests/unit/test_hal.c
 tests_unit_test_hal_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
@@ -56,6 +56,12 @@ tests_unit_test_emu_flash_LDADD = libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(CR
 tests_unit_test_usb_device_SOURCES = tests/unit/test_usb_device.c
 tests_unit_test_usb_device_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_usb_device_LDADD = libukeylink.la libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_ccid_host_SOURCES = tests/unit/test_ccid_host.c
+tests_unit_test_ccid_host_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_ccid_host_LDADD = libukeycore.la libukeylink.la libcommon.la $(CMOCKA_LIBS)
+tests_unit_test_ccid_pair_SOURCES = tests/unit/test_ccid_pair.c
+tests_unit_test_ccid_pair_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_ccid_pair_LDADD = libukeycore.la libukeylink.la libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_emu_vpcd_SOURCES = tests/unit/test_emu_vpcd.c
 tests_unit_test_emu_vpcd_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_emu_vpcd_LDADD = libukeylink.la libcommon.la $(CMOCKA_LIBS)
