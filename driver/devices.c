@@ -86,13 +86,16 @@ static int open_file(const char *serial)
 	return fd;
 }
 
-bool devices_known(const char *serial)
+bool devices_known(const char *serial, bool *known)
 {
+	errno = 0;
 	int fd = open_file(serial);
+	const int why = errno;
 
+	*known = fd >= 0;
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0;
+	return fd >= 0 || (why != EMFILE && why != ENFILE && why != ENOMEM);
 }
 
 uint8_t *devices_load(const char *serial, size_t *len)

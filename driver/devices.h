@@ -12,7 +12,8 @@
 
 #include <stdbool.h>
 
-bool devices_known(const char *serial);
+/* False: this machine is too short of memory or descriptors to tell. */
+bool devices_known(const char *serial, bool *known);
 /* NULL, or the chain: malloc'd. */
 uint8_t *devices_load(const char *serial, size_t *len);
 /* As good as it goes: without a place for it tokens are read anew by every process. */

@@ -148,8 +148,10 @@ static enum ukey_status open_channel(struct ukey_token *t)
 /* It says that it has no device key. Who had one does not lose it. */
 static enum ukey_status without_key(struct ukey_token *t)
 {
-	const bool had_one = t->proved || devices_known(t->serial);
+	bool had_one = t->proved;
 
+	if (!had_one && !devices_known(t->serial, &had_one))
+		return UKEY_MEMORY;
 	if (!had_one && !t->ukey->settings.channel_required)
 		return UKEY_OK;
 	log_text("%s: not genuine: no device key%s", t->serial, had_one ? ", though it had one" : "");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -448,6 +449,27 @@ static void a_damaged_memory_costs_a_command(void **state)
 	cost(b, 3);
 	snprintf(file, sizeof file, "%s/state", trusted_home());
 	setenv("XDG_STATE_HOME", file, 1);
+}
+
+/* Whether it proved a key before cannot be looked up: no reason to believe that it never did. */
+static void short_of_descriptors_nothing_is_told_either(void **state)
+{
+	struct bench *b = *state;
+	struct rlimit before, none;
+	const int next = dup(0);
+
+	ok(ukey_protect(b->t));
+	swap(b);
+	another_process(b);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	nothing_is_told(b, UKEY_MEMORY);
+	assert_int_equal(bench_info(b).genuine, UKEY_GENUINE_NONE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	nothing_is_told(b, UKEY_NOT_GENUINE);
 }
 
 /* ---- many of them -------------------------------------------------------------------------------------------------
@@ -949,6 +971,7 @@ int main(void)
 		TEST(what_is_remembered_is_ours_alone, setup),
 		TEST(a_damaged_memory_costs_a_command, setup),
 		TEST(programs_that_just_end_take_none_with_them, setup_operational),
+		TEST(short_of_descriptors_nothing_is_told_either, setup),
 		TEST(nineteen_have_theirs_and_the_twentieth_waits, setup_operational),
 		TEST(a_clear_command_inside_ends_the_session, setup_keys),
 		TEST(a_channel_closed_by_others_is_opened_again, setup_keys),
