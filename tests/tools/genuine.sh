@@ -41,6 +41,8 @@ js 0 "the policy is told" '.token.pin_policy == {min: 6, max: 32, classes: 1, hi
 ex 0 "info in words: genuine" "it proved its device key" info --token alice
 ex 0 "info in words: the policy" "PINs only inside a secure channel: yes" info --token alice
 ex 0 "info in words: what the factory gave" "device key, attestation key, unlock by phone (10 of 10 tries)" info --token alice
+OPENUKEY_DEBUG=1 ex 0 "info: what it shows was told inside the channel" \
+	"inside, channel 1): > 00CB3FFF Lc=4 Le=256 5c020001" info --token alice
 ex 0 "a log-in" "The PIN is right" pin verify --token alice --pin-file pin
 ex 0 "init --allow-clear-pin" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin \
 	--allow-clear-pin
