@@ -165,7 +165,8 @@ static CK_RV read_private(void)
 /* The log-in that the module told us is lost; CKR_USER_ALREADY_LOGGED_IN: it was not. */
 static void again(CK_RV rv)
 {
-	if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_DEVICE_ERROR)
+	/* CKR_SESSION_COUNT: the other program holds all channels just now. */
+	if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_DEVICE_ERROR || rv == CKR_SESSION_COUNT)
 		lost++;
 	else {
 		other++;
