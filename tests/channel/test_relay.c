@@ -6,6 +6,9 @@
  * after it. When libukey noticed and did the whole thing again by itself, that counts too. What a bit may be changed in
  * without anybody noticing is in the table `without_meaning`, with its reason.
  *
+ * And whole answers are changed: into a bare status word of every kind, after the command was carried out or instead of
+ * it, and into the answer before. A lie about an error may be told, but it must not be believed to be about a PIN.
+ *
  * RELAY_EVERY=n tries every n-th bit only; RELAY_LANES=n processes at once.
  */
 #include "config.h"
@@ -279,6 +282,7 @@ enum pardon {
 	PARDON_CERTIFICATES,
 	PARDON_CHANNEL,
 	PARDON_REST,
+	PARDON_AGAIN,
 	PARDONS,
 };
 
@@ -289,6 +293,7 @@ static const char *const pardons[PARDONS] = {
 	[PARDON_CHANNEL] = "the channel's number in the agreement: the session is on another channel, where no command "
 			   "arrives; the next command notices",
 	[PARDON_REST] = "xx of 61xx: how much more waits; GET RESPONSE brings it whatever was said",
+	[PARDON_AGAIN] = "6Cxx to a command in clear: it is sent again, and the true answer comes",
 };
 
 enum outcome {
@@ -322,14 +327,29 @@ static struct {
 	bool waits;                           /* the answer says 61xx */
 	bool agreed;                          /* the bit was in the agreement, or came after it */
 	unsigned handshakes, handshakes_then; /* INTERNAL AUTHENTICATEs seen; when the bit was changed */
+	bool forge;                           /* whole answers, not bits */
+	int lie;                              /* which; -1: none. The command before it may be withheld */
+	bool withheld;
+	struct builder answer_before;
 	unsigned lanes, lanes_max, every;
 	unsigned long turn;
 } relay;
+
+static const uint16_t lies[] = {0x9000, 0x6100, 0x6110, 0x6200, 0x63C0, 0x63C5, 0x6400, 0x6581, 0x6700, 0x6881, 0x6882,
+	0x6883, 0x6982, 0x6983, 0x6984, 0x6985, 0x6A80, 0x6A81, 0x6A82, 0x6A84, 0x6A86, 0x6A88, 0x6A89, 0x6C00, 0x6C10,
+	0x6D00, 0x6E00, 0x6F00};
 
 static const char *where(void)
 {
 	static char text[160];
 
+	if (relay.forge) {
+		snprintf(text, sizeof text, "%s: %s INS %02X, answered with %04X%s", road[relay.step].name,
+			relay.withheld ? "withheld" : "done", relay.ins,
+			relay.byte < COUNT(lies) ? lies[relay.byte] : 0,
+			relay.byte < COUNT(lies) ? "" : " (the answer before)");
+		return text;
+	}
 	snprintf(text, sizeof text, "%s: %s%s INS %02X, byte %zu of %zu, bit %zu", road[relay.step].name,
 		relay.secured ? "protected " : "", relay.direction == COMMAND ? "command" : "answer to", relay.ins,
 		relay.byte, relay.len, relay.bit);
@@ -386,8 +406,34 @@ static void change(enum direction direction, struct builder *message)
 	}
 }
 
+/* A process for each lie; the last one says what was said before. */
+static void forge(bool withheld, size_t len)
+{
+	for (size_t i = 0; i <= COUNT(lies); i++) {
+		if (!fork_for(ANSWER, i, withheld, len))
+			continue;
+		relay.lie = (int)i;
+		relay.withheld = withheld;
+		return;
+	}
+}
+
+static void put_lie(struct builder *answer)
+{
+	const size_t i = (size_t)relay.lie;
+
+	answer->len = 0;
+	if (i < COUNT(lies))
+		builder_u16(answer, lies[i]);
+	else
+		builder_put(answer, builder_bytes(&relay.answer_before));
+	relay.lie = -1;
+}
+
 static void on_command(void *arg, struct builder *command)
 {
+	static const uint8_t nothing[] = {0x00, 0xC0, 0x00, 0x00, 0x00};
+
 	struct apdu_class class;
 
 	(void)arg;
@@ -397,7 +443,17 @@ static void on_command(void *arg, struct builder *command)
 		relay.ins = command->data[1];
 		relay.secured = apdu_class_parse(command->data[0], &class) && class.secure;
 	}
-	change(COMMAND, command);
+	if (!relay.forge) {
+		change(COMMAND, command);
+		return;
+	}
+	if (relay.armed && !relay.child)
+		forge(true, command->len);
+	if (relay.child && relay.lie >= 0 && relay.withheld && command->len >= sizeof nothing) {
+		/* Instead of it something that does nothing: GET RESPONSE on a channel where nothing waits. */
+		command->len = 0;
+		builder_put(command, BYTES_OF(nothing));
+	}
 }
 
 static void on_answer(void *arg, struct bytes command, struct builder *answer)
@@ -406,12 +462,27 @@ static void on_answer(void *arg, struct bytes command, struct builder *answer)
 	(void)command;
 	if (!relay.child)
 		relay.waits = answer->len >= 2 && answer->data[answer->len - 2] == 0x61;
-	change(ANSWER, answer);
+	if (!relay.forge) {
+		change(ANSWER, answer);
+		return;
+	}
+	if (relay.armed && !relay.child)
+		forge(false, answer->len);
+	if (relay.child && relay.lie >= 0)
+		put_lie(answer);
+	if (!relay.child) {
+		relay.answer_before.len = 0;
+		builder_put(&relay.answer_before, builder_bytes(answer));
+	}
 }
 
 /* For what was done as if nothing had been changed, and rightly. */
 static enum pardon pardon(void)
 {
+	if (relay.forge)
+		return !relay.secured && relay.byte < COUNT(lies) && (lies[relay.byte] & 0xFF00) == 0x6C00
+			       ? PARDON_AGAIN
+			       : PARDON_NONE;
 	if (relay.direction == ANSWER && relay.waits && relay.byte + 1 == relay.len)
 		return PARDON_REST;
 	if (relay.direction == ANSWER)
@@ -436,7 +507,16 @@ static bool is_right(void)
 /* GET RESPONSE only fetches: the command before it was the right one. */
 static bool may_be_done(void)
 {
+	if (relay.forge)
+		return true;
 	return relay.direction == ANSWER || relay.ins == 0xC0;
+}
+
+/* Every PIN and answer of the road is right: who says otherwise was lied to. */
+static bool is_about_pin(enum ukey_status status)
+{
+	return status == UKEY_PIN_INCORRECT || status == UKEY_PIN_BLOCKED || status == UKEY_UNLOCK_WRONG ||
+	       status == UKEY_UNLOCK_BLOCKED || status == UKEY_PIN_EXPIRED;
 }
 
 /* What came of it. The process ends here. */
@@ -456,6 +536,8 @@ static void judge(enum ukey_status status, const struct condition *before, const
 		outcome = handshakes > relay.handshakes_then ? DONE_AGAIN : UNNOTICED;
 	else if (!same(&now, before) && !(may_be_done() && same(&now, then)))
 		outcome = CHANGED;
+	else if (is_about_pin(status))
+		outcome = WRONG;
 	if (outcome == UNNOTICED && pardon() != PARDON_NONE)
 		tally->pardoned[pardon()]++;
 	else if (outcome != NOTICED && outcome != DONE_AGAIN)
@@ -544,8 +626,11 @@ static unsigned number(const char *name, unsigned otherwise)
 
 static void tell(const char *how)
 {
-	print_message("%s: %lu bits of commands and %lu bits of answers changed, one each time\n", how,
-		tally->bits[COMMAND], tally->bits[ANSWER]);
+	if (relay.forge)
+		print_message("%s: %lu\n", how, tally->bits[ANSWER]);
+	else
+		print_message("%s: %lu bits of commands and %lu bits of answers changed, one each time\n", how,
+			tally->bits[COMMAND], tally->bits[ANSWER]);
 	for (int i = 0; i < OUTCOMES; i++)
 		if (tally->outcomes[i])
 			print_message("%8lu  %s\n", tally->outcomes[i], outcome_names[i]);
@@ -573,7 +658,7 @@ static void every_bit(size_t max_apdu, const char *how)
 	for (int i = 1; i < PARDONS; i++)
 		pardoned += tally->pardoned[i];
 	assert_int_equal(tally->outcomes[UNNOTICED], pardoned);
-	assert_true(tally->outcomes[NOTICED] > 1000 / relay.every);
+	assert_true(tally->outcomes[NOTICED] > 400 / relay.every);
 	token_end();
 }
 
@@ -590,6 +675,18 @@ static void test_short_apdus(void **state)
 	(void)state;
 	relay.every = number("RELAY_EVERY", 7);
 	every_bit(255, "short APDUs");
+}
+
+static void test_forged_answers(void **state)
+{
+	static uint8_t memory[70000];
+
+	(void)state;
+	relay.every = 1;
+	relay.forge = true;
+	relay.answer_before = builder_of(memory, sizeof memory);
+	every_bit(0, "forged answers");
+	relay.forge = false;
 }
 
 /* This test can fail: without a channel the same bits do their work. */
@@ -626,11 +723,13 @@ int main(void)
 		cmocka_unit_test(test_in_clear),
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_short_apdus),
+		cmocka_unit_test(test_forged_answers),
 	};
 
 	tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tally == MAP_FAILED)
 		return 1;
 	relay.lanes_max = number("RELAY_LANES", 2);
+	relay.lie = -1;
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
 }
