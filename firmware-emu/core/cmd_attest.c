@@ -211,6 +211,11 @@ static uint16_t put_certificate(struct fw *fw, struct builder *b, const struct a
 
 /* ---- the command ---- */
 
+/* All of a statement but the issuer's name; that is at most as long as the chain. */
+#define STATEMENT_MAX 1536
+
+_Static_assert(FW_ANSWER_DATA_MAX >= STATEMENT_MAX + 2 * FW_FACTORY_CHAIN_MAX, "a statement would reach the chain");
+
 /*
  * The subject of the chain's last certificate. The chain is read to the far end of the answer's buffer, where the
  * statement does not reach; nobody else uses it meanwhile.
