@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was read once of a token's public data: its directory, and certificates by their digest. */
+/*
+ * What was read once of a token's public data: its directory, and certificates by their digest. In memory, and in
+ * files for the next process (cache_file.h).
+ */
+#include "driver/cache_file.h"
+#include "driver/context.h"
 #include "driver/directory.h"
+#include "driver/folder.h"
 #include "driver/token.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Most that the kept certificates of one token may take. */
 #define CERTIFICATES_SIZE_MAX ((size_t)1 << 20)
@@ -25,10 +32,16 @@ const struct ukey_directory *token_known_directory(struct ukey_token *t)
 	return d;
 }
 
+void token_stale_locked(struct ukey_token *t)
+{
+	t->stale = true;
+	t->told = false;
+}
+
 void token_stale(struct ukey_token *t)
 {
 	pthread_mutex_lock(&t->lock);
-	t->stale = true;
+	token_stale_locked(t);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -40,12 +53,19 @@ bool token_is_stale(struct ukey_token *t)
 	return stale;
 }
 
+/* Not in the child of a fork: what was under way in the parent is not known there. */
+static bool uses_files(struct ukey_token *t)
+{
+	return !t->ukey->settings.no_cache && !atomic_load(&t->ukey->forked);
+}
+
 static void publish(struct ukey_token *t, const struct ukey_directory *d)
 {
 	pthread_mutex_lock(&t->lock);
 	const struct ukey_directory *old = t->directory;
 	t->directory = directory_ref(d);
 	t->stale = false;
+	t->told = true;
 	memcpy(t->info.digest, directory_digest(d), sizeof t->info.digest);
 	pthread_mutex_unlock(&t->lock);
 	ukey_directory_unref(old);
@@ -65,15 +85,64 @@ static enum ukey_status read_directory(struct ukey_token *t, const struct ukey_d
 		return status;
 	status = directory_parse(BYTES(raw, len), generation, out);
 	free(raw);
-	if (status == UKEY_OK)
+	if (status == UKEY_OK) {
 		publish(t, *out);
+		if (uses_files(t))
+			cache_save_directory(t->serial, *out);
+	}
 	return status;
+}
+
+/* The directory that the token named and another process has left us. Any thread; NULL: there is none. */
+static const struct ukey_directory *directory_from_file(struct ukey_token *t)
+{
+	const struct ukey_directory *d = NULL, *old = NULL;
+	uint8_t digest[32], *raw = NULL;
+	size_t len;
+
+	if (!uses_files(t))
+		return NULL;
+	pthread_mutex_lock(&t->lock);
+	const bool told = t->info.present && t->told;
+	const uint32_t generation = t->info.generation;
+	memcpy(digest, t->info.digest, sizeof digest);
+	pthread_mutex_unlock(&t->lock);
+	if (told)
+		raw = cache_load(&(struct cache_key){CACHE_DIRECTORY, t->serial, digest}, &len);
+	if (!raw)
+		return NULL;
+	if (directory_parse(BYTES(raw, len), generation, &d) != UKEY_OK)
+		d = NULL;
+	free(raw);
+	if (!d)
+		return NULL;
+	pthread_mutex_lock(&t->lock);
+	/* Still what the token has? */
+	if (t->told && t->info.generation == generation && memcmp(t->info.digest, digest, sizeof digest) == 0) {
+		old = t->directory;
+		t->directory = directory_ref(d);
+		t->stale = false;
+	} else {
+		old = d;
+		d = NULL;
+	}
+	pthread_mutex_unlock(&t->lock);
+	ukey_directory_unref(old);
+	return d;
+}
+
+void token_forget_files(struct ukey_token *t)
+{
+	if (uses_files(t))
+		cache_forget(t->serial);
 }
 
 enum ukey_status token_directory(struct ukey_token *t, const struct ukey_directory **out)
 {
 	const struct ukey_directory *d = token_known_directory(t);
 
+	if (!d)
+		d = directory_from_file(t);
 	if (!d)
 		return read_directory(t, out);
 	*out = d;
@@ -85,6 +154,8 @@ enum ukey_status ukey_directory(struct ukey_token *t, const struct ukey_director
 	const struct ukey_directory *d = token_known_directory(t);
 	enum ukey_status status = UKEY_OK;
 
+	if (!d)
+		d = directory_from_file(t);
 	if (!d) {
 		status = token_begin(t);
 		if (status == UKEY_OK)
@@ -109,7 +180,7 @@ static enum ukey_status copy_out(struct bytes in, uint8_t **out, size_t *len)
 	return UKEY_OK;
 }
 
-enum ukey_status token_cached(struct ukey_token *t, const uint8_t sha256[32], uint8_t **der, size_t *len)
+static enum ukey_status in_memory(struct ukey_token *t, const uint8_t sha256[32], uint8_t **der, size_t *len)
 {
 	enum ukey_status status = UKEY_NOT_FOUND;
 
@@ -139,13 +210,14 @@ static void trim_locked(struct ukey_token *t)
 	}
 }
 
-/* Without memory for it the certificate is read again the next time. */
-void token_keep(struct ukey_token *t, const uint8_t sha256[32], struct bytes der)
+/* Without memory for it the certificate is read again the next time. Whether it was new. */
+static bool keep_in_memory(struct ukey_token *t, const uint8_t sha256[32], struct bytes der)
 {
 	struct cached_certificate *c = malloc(sizeof *c + der.len);
+	bool fresh = false;
 
 	if (!c)
-		return;
+		return true;
 	memcpy(c->sha256, sha256, sizeof c->sha256);
 	c->len = der.len;
 	bytes_copy(c->der, der);
@@ -159,9 +231,30 @@ void token_keep(struct ukey_token *t, const uint8_t sha256[32], struct bytes der
 		t->certificates_size += c->len;
 		trim_locked(t);
 		c = NULL;
+		fresh = true;
 	}
 	pthread_mutex_unlock(&t->lock);
 	free(c);
+	return fresh;
+}
+
+void token_keep(struct ukey_token *t, const uint8_t sha256[32], struct bytes der)
+{
+	if (keep_in_memory(t, sha256, der) && uses_files(t))
+		cache_save(&(struct cache_key){CACHE_CERTIFICATE, t->serial, sha256}, der);
+}
+
+enum ukey_status token_cached(struct ukey_token *t, const uint8_t sha256[32], uint8_t **der, size_t *len)
+{
+	enum ukey_status status = in_memory(t, sha256, der, len);
+
+	if (status != UKEY_NOT_FOUND || !uses_files(t))
+		return status;
+	*der = cache_load(&(struct cache_key){CACHE_CERTIFICATE, t->serial, sha256}, len);
+	if (!*der)
+		return UKEY_NOT_FOUND;
+	keep_in_memory(t, sha256, BYTES(*der, *len));
+	return UKEY_OK;
 }
 
 void token_forget_certificates(struct ukey_token *t)
@@ -172,4 +265,25 @@ void token_forget_certificates(struct ukey_token *t)
 		t->certificates = next;
 	}
 	t->certificates_size = 0;
+}
+
+enum ukey_cache_state ukey_cache_state(const struct ukey *u, char *path, size_t cap)
+{
+	static const enum ukey_cache_state states[] = {
+		[FOLDER_GOOD] = UKEY_CACHE_USED,
+		[FOLDER_NOWHERE] = UKEY_CACHE_NOWHERE,
+		[FOLDER_MISSING] = UKEY_CACHE_MISSING,
+		[FOLDER_IN_PLACE] = UKEY_CACHE_IN_PLACE,
+		[FOLDER_FOREIGN] = UKEY_CACHE_FOREIGN,
+		[FOLDER_WRITABLE] = UKEY_CACHE_WRITABLE,
+	};
+	enum folder_state found;
+
+	folder_path(FOLDER_CACHE, path, cap);
+	if (u->settings.no_cache)
+		return UKEY_CACHE_OFF;
+	int fd = folder_open(FOLDER_CACHE, NULL, true, &found);
+	if (fd >= 0)
+		close(fd);
+	return states[found];
 }

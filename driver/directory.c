@@ -16,6 +16,7 @@ struct snapshot {
 	atomic_uint references;
 	uint8_t digest[32];
 	uint8_t *raw; /* the keys' moduli and points lie in here */
+	size_t raw_len;
 	struct ukey_key keys[2 * CONTAINERS_MAX];
 	struct ukey_container containers[CONTAINERS_MAX];
 	struct ukey_other_certificate certificates[CERTIFICATES_MAX];
@@ -294,6 +295,7 @@ enum ukey_status directory_parse(struct bytes raw, uint32_t generation, const st
 	if (!s->raw)
 		goto out;
 	bytes_copy(s->raw, raw);
+	s->raw_len = raw.len;
 	atomic_init(&s->references, 1);
 	s->public = (struct ukey_directory){.generation = generation,
 		.keys = s->keys,
@@ -327,6 +329,11 @@ void ukey_directory_unref(const struct ukey_directory *d)
 {
 	if (d && atomic_fetch_sub_explicit(&snapshot_of(d)->references, 1, memory_order_acq_rel) == 1)
 		snapshot_free(snapshot_of(d));
+}
+
+struct bytes directory_raw(const struct ukey_directory *d)
+{
+	return BYTES(snapshot_of(d)->raw, snapshot_of(d)->raw_len);
 }
 
 const uint8_t *directory_digest(const struct ukey_directory *d)

@@ -10,7 +10,8 @@
 /* UKEY_TOKEN_PROTOCOL for anything that the protocol does not allow. `raw` is copied. */
 enum ukey_status directory_parse(struct bytes raw, uint32_t generation, const struct ukey_directory **out);
 const struct ukey_directory *directory_ref(const struct ukey_directory *d);
-/* SHA-256 of the octets it was parsed from. */
+/* The octets it was parsed from, and their SHA-256. */
+struct bytes directory_raw(const struct ukey_directory *d);
 const uint8_t *directory_digest(const struct ukey_directory *d);
 const struct ukey_container *directory_container(const struct ukey_directory *d, uint8_t number);
 const struct ukey_other_certificate *directory_certificate(const struct ukey_directory *d, uint8_t number);

@@ -7,7 +7,7 @@ libukeycore_la_SOURCES = \
 	driver/context.c driver/context.h \
 	driver/token.c driver/token.h \
 	driver/link.c driver/link.h \
-	driver/cache.c \
+	driver/cache.c driver/cache_file.c driver/cache_file.h \
 	driver/directory.c driver/directory.h \
 	driver/pin.c driver/pin_advice.c driver/unlock.c driver/attest.c driver/attest_verify.c driver/attest.h driver/object.c driver/key.c driver/operate.c \
 	driver/settings.c driver/settings.h \
@@ -16,6 +16,7 @@ libukeycore_la_SOURCES = \
 	driver/channel.c driver/channel.h \
 	driver/protect.c driver/protect.h \
 	driver/devices.c driver/devices.h \
+	driver/folder.c driver/folder.h \
 	driver/text.c driver/text.h \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c \

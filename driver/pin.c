@@ -332,6 +332,7 @@ static void initialised(struct ukey_token *t, const struct ukey_initialize *how,
 	i->unlock_key.tries_left = i->unlock_key.tries_max;
 	i->pin_change_first = how->pin_change_first;
 	pthread_mutex_unlock(&t->lock);
+	token_forget_files(t);
 }
 
 enum ukey_status ukey_initialize(struct ukey_token *t, const struct ukey_initialize *how)
@@ -371,8 +372,9 @@ static void blanked(struct ukey_token *t)
 	i->pin_in_channel = i->device_key;
 	i->unlock_key.tries_left = i->unlock_key.tries_max;
 	i->pin_change_first = false;
-	t->stale = true;
+	token_stale_locked(t);
 	pthread_mutex_unlock(&t->lock);
+	token_forget_files(t);
 }
 
 enum ukey_status ukey_factory_reset(struct ukey_token *t)
@@ -410,7 +412,7 @@ enum ukey_status ukey_set_label(struct ukey_token *t, const char *label)
 		/* The directory does not show the label; but whoever wrote in between is found by the number. */
 		pthread_mutex_lock(&t->lock);
 		if (generation != t->info.generation + 1)
-			t->stale = true;
+			token_stale_locked(t);
 		t->info.generation = generation;
 		text_copy(text_bytes(label), t->info.label, sizeof t->info.label);
 		pthread_mutex_unlock(&t->lock);

@@ -61,6 +61,12 @@ static bool set_pinentry(struct settings *s, const char *value)
 	return text_copy(text_bytes(program), s->pinentry, sizeof s->pinentry);
 }
 
+static bool set_cache(struct settings *s, const char *value)
+{
+	s->no_cache = strcmp(value, "no") == 0;
+	return s->no_cache || strcmp(value, "yes") == 0;
+}
+
 static const struct {
 	const char *key;
 	bool (*set)(struct settings *s, const char *value);
@@ -71,6 +77,7 @@ static const struct {
 	{"trusted-roots",  set_root    },
 	{"secure-channel", set_channel },
 	{"pinentry",       set_pinentry},
+	{"cache",          set_cache   },
 };
 
 static char *trim(char *text)

@@ -13,6 +13,7 @@
  *	secure-channel = auto | required	required: no PIN for a token without device key
  *	pinentry = no | yes | /path		the PKCS#11 module asks for PINs itself (yes: the program "pinentry";
  *						OPENUKEY_PINENTRY in the environment wins)
+ *	cache = yes | no			no: keep nothing of tokens for the next program
  * clang-format on
  */
 #ifndef UKEY_DRIVER_SETTINGS_H
@@ -33,6 +34,7 @@ struct settings {
 	size_t roots_count;
 	bool channel_required;
 	char pinentry[SETTINGS_PATH_MAX]; /* "": no */
+	bool no_cache;
 };
 
 /* Both files and the environment. UKEY_CONFIG: settings_problem() says where. */

@@ -98,6 +98,7 @@ static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 			       : UKEY_NOBODY;
 	t->max_command = info->max_command;
 	t->max_answer = info->max_answer;
+	t->told = true;
 	t->stale = !t->directory || memcmp(directory_digest(t->directory), t->info.digest, 32) != 0;
 }
 
@@ -123,7 +124,7 @@ void token_generation(struct ukey_token *t, uint32_t generation, bool ours)
 	pthread_mutex_lock(&t->lock);
 	/* After a write of ours the directory is another one even when nobody else wrote. */
 	if (ours || generation != t->info.generation)
-		t->stale = true;
+		token_stale_locked(t);
 	t->info.generation = generation;
 	pthread_mutex_unlock(&t->lock);
 }

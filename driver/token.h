@@ -56,6 +56,7 @@ struct ukey_token {
 	uint64_t commands;
 	const struct ukey_directory *directory; /* NULL: never read */
 	bool stale;                             /* the directory is not what the token has now */
+	bool told;                              /* info.digest is: nothing was written since it came */
 	struct cached_certificate *certificates;
 	size_t certificates_size;
 	uint8_t *attestation_chain; /* NULL: not read yet */
@@ -117,10 +118,13 @@ enum ukey_status token_directory(struct ukey_token *t, const struct ukey_directo
 const struct ukey_directory *token_known_directory(struct ukey_token *t);
 /* The directory turned out to be another one than we know. */
 void token_stale(struct ukey_token *t);
+void token_stale_locked(struct ukey_token *t);
 bool token_is_stale(struct ukey_token *t);
 /* Any thread: a copy of the certificate with this digest. UKEY_NOT_FOUND: not kept. */
 enum ukey_status token_cached(struct ukey_token *t, const uint8_t sha256[32], uint8_t **der, size_t *len);
 void token_keep(struct ukey_token *t, const uint8_t sha256[32], struct bytes der);
 void token_forget_certificates(struct ukey_token *t);
+/* Made anew: what was kept of it for other processes is of no more use. */
+void token_forget_files(struct ukey_token *t);
 
 #endif

@@ -97,6 +97,19 @@ UKEY_API void ukey_forked(struct ukey *u);
  */
 UKEY_API const char *ukey_setting_pinentry(const struct ukey *u);
 
+/* The user's folder in which the public data of tokens is kept for the next process. */
+enum ukey_cache_state {
+	UKEY_CACHE_USED,
+	UKEY_CACHE_OFF,      /* the configuration says `cache = no` */
+	UKEY_CACHE_NOWHERE,  /* there is no home, or this program runs with more rights than its user */
+	UKEY_CACHE_MISSING,  /* it is not there and cannot be made */
+	UKEY_CACHE_IN_PLACE, /* something that is not a folder bears its name */
+	UKEY_CACHE_FOREIGN,  /* it belongs to another user */
+	UKEY_CACHE_WRITABLE, /* others can write it */
+};
+/* Makes the folder when it can be. `path`: where it is or would be, possibly "". 0 commands. */
+UKEY_API enum ukey_cache_state ukey_cache_state(const struct ukey *u, char *path, size_t cap);
+
 /*
  * Look at all readers; ask each card that was put in since the last look who it is (1 command a new card, 0 for known
  * ones). UKEY_NO_SERVICE, UKEY_NO_PERMISSION: nothing could be looked at. UKEY_OK with no reader at all is possible.

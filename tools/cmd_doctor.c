@@ -306,6 +306,7 @@ enum ukey_status cmd_doctor(struct tool *t)
 	doctor_roots(&d);
 	doctor_module(&d);
 	doctor_pinentry(&d);
+	doctor_cache(&d);
 	doctor_locked_memory(&d);
 	doctor_language(&d);
 	json_object_set_new(t->result, "checks", d.checks);

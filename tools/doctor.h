@@ -24,6 +24,7 @@ void doctor_add(struct doctor *d, enum doctor_level level, const char *id, const
 void doctor_roots(struct doctor *d);
 void doctor_module(struct doctor *d);
 void doctor_pinentry(struct doctor *d);
+void doctor_cache(struct doctor *d);
 void doctor_locked_memory(struct doctor *d);
 void doctor_language(struct doctor *d);
 /* A USB device of the smart card class (0B) that no PC/SC reader stands for; "" when there is none. */

@@ -211,6 +211,37 @@ void doctor_module(struct doctor *d)
 
 /* ---- limits and language ---- */
 
+/* Without it everything works, and takes longer. */
+void doctor_cache(struct doctor *d)
+{
+	static const struct {
+		enum doctor_level level;
+		const char *found, *mend;
+	} lines[] = {
+		[UKEY_CACHE_USED] = {DOCTOR_OK,      N_("what is known of tokens is kept"),                            ""},
+		[UKEY_CACHE_OFF] = {DOCTOR_OK,      N_("the cache is switched off in the configuration"),             ""},
+		[UKEY_CACHE_NOWHERE] = {DOCTOR_WARNING,
+				     N_("there is no home folder for the cache: every program reads each token anew"),
+				     N_("set HOME, or XDG_CACHE_HOME")                                                   },
+		[UKEY_CACHE_MISSING] = {DOCTOR_WARNING, N_("the cache is not used: its folder cannot be made"),
+				     N_("see that the folder it is to be made in exists, is yours and is not full")      },
+		[UKEY_CACHE_IN_PLACE] = {DOCTOR_WARNING,
+				     N_("the cache is not used: something that is not a folder is in its place"),
+				     N_("remove it, or move it away")                                                    },
+		[UKEY_CACHE_FOREIGN] = {DOCTOR_WARNING, N_("the cache is not used: its folder belongs to another user"),
+				     N_("remove it, or give it back to its user with chown -R")                          },
+		[UKEY_CACHE_WRITABLE] = {DOCTOR_WARNING, N_("the cache is not used: others can write to its folder"),
+				     N_("remove it, or take the others' right away with chmod 700")                      },
+	};
+	char path[PATH_SIZE];
+
+	if (d->t->library == NULL)
+		return;
+	const enum ukey_cache_state s = ukey_cache_state(d->t->library, path, sizeof(path));
+	doctor_add(d, lines[s].level, "cache", lines[s].mend[0] != '\0' ? _(lines[s].mend) : "", "%s%s%s",
+		_(lines[s].found), path[0] != '\0' ? ": " : "", path);
+}
+
 #define LOCKED_ENOUGH (256u * 1024)
 
 void doctor_locked_memory(struct doctor *d)

@@ -200,6 +200,27 @@ static enum ukey_status idle_and_back(struct session *s)
 	return ukey_token_reload(s->b->t);
 }
 
+/* Known to the files alone: another process. */
+static enum ukey_status from_files(struct session *s)
+{
+	struct bench b = {.loop = s->b->loop};
+	struct session now = {.b = &b};
+	enum ukey_status status = ukey_open(&b.u);
+
+	if (status != UKEY_OK)
+		return status;
+	status = refresh(&now);
+	if (status == UKEY_OK)
+		status = tokens(&now);
+	if (status == UKEY_OK)
+		status = directory(&now);
+	if (status == UKEY_OK)
+		status = read_certificate(&now);
+	ukey_token_unref(b.t);
+	ukey_close(b.u);
+	return status;
+}
+
 static enum ukey_status again(struct session *s)
 {
 	struct ukey *u;
@@ -215,7 +236,7 @@ static enum ukey_status again(struct session *s)
 
 static enum ukey_status (*const calls[])(struct session *s) = {refresh, tokens, readers, wait_now, initialize, login,
 	generate, generate_rsa, directory, write_certificate, read_certificate, write_data, read_data, sign, decrypt,
-	random_bytes, change, idle_and_back, again};
+	random_bytes, change, idle_and_back, again, from_files};
 
 /* The nth allocation of each call fails; how many calls had so many. */
 static unsigned calls_with(void **state, unsigned long nth)

@@ -233,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!once) {
 		setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
 		setenv("XDG_STATE_HOME", "/nonexistent", 1);
+		setenv("XDG_CACHE_HOME", "/dev/null/nowhere", 1);
 		once = true;
 	}
 	transport_use(&fuzz_ops, NULL);

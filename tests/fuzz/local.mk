@@ -52,6 +52,12 @@ tests_fuzz_fuzz_device_chain_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_ROOT='"$(abs_top_s
 tests_fuzz_fuzz_device_chain_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_device_chain_LDADD = libukeycore.la libcommon.la
 
+# What somebody left in the cache.
+FUZZ_TARGETS += tests/fuzz/fuzz_cache
+tests_fuzz_fuzz_cache_SOURCES = tests/fuzz/fuzz_cache.c
+tests_fuzz_fuzz_cache_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_cache_LDADD = libukeycore.la libcommon.la
+
 # Statements about keys.
 FUZZ_TARGETS += tests/fuzz/fuzz_attestation
 tests_fuzz_fuzz_attestation_SOURCES = tests/fuzz/fuzz_attestation.c

@@ -97,7 +97,7 @@ ns_inside()
 		export UKEY_NAMESPACE_RUN=1
 	fi
 	NS_DIR=$(mktemp -d "${TMPDIR:-/tmp}/ukey-ns.XXXXXX") || exit 1
-	export NS_DIR
+	export NS_DIR XDG_CACHE_HOME=$NS_DIR/cache
 	trap ns_leave EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP

@@ -66,6 +66,11 @@ static void good_files(void **state)
 	assert_true(settings_ignores(&s, "Virtual PCD 00 00"));
 	assert_true(settings_ignores(&s, "Yubico YubiKey OTP+FIDO+CCID 01 00"));
 	assert_false(settings_ignores(&s, "Other reader"));
+	assert_false(s.no_cache);
+	assert_int_equal(load(&s, "cache = no"), UKEY_OK);
+	assert_true(s.no_cache);
+	assert_int_equal(load(&s, "cache = no\ncache = yes\n"), UKEY_OK);
+	assert_false(s.no_cache);
 	assert_int_equal(load(&s, "debug = stderr\ndebug = off\nextended-apdu = auto\n"), UKEY_OK);
 	assert_string_equal(s.debug, "");
 }
@@ -79,6 +84,7 @@ static void bad_files_name_the_line(void **state)
 		{"\n\nnonsense = 1\n",             ":3: an unknown key" },
 		{"[section]\n",                    ":1: not of the form"},
 		{"extended-apdu = perhaps\n",      ":1: a value"        },
+		{"cache = perhaps\n",              ":1: a value"        },
 		{"debug = off\nignore-reader =\n", ":2: a value"        },
 		{"= 1\n",			  ":1: an unknown key" },
 	};

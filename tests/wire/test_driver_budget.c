@@ -100,7 +100,8 @@ static void listing_cold_costs_one_and_one_a_certificate(void **state)
 		ok(ukey_write_certificate(b->t, (ukey_key_ref)ref, der, len, NULL));
 		free(der);
 	}
-	/* Another process, which knows nothing. */
+	/* Another process, of a user who knows nothing. */
+	trusted_forget_cache();
 	ukey_token_unref(b->t);
 	b->t = NULL;
 	ukey_close(b->u);

@@ -82,6 +82,8 @@ static void make_home(void)
 	trusted_write_pem(path, personal_root(PERSONAL_MAKER));
 	snprintf(path, sizeof path, "%s/state", home);
 	must(setenv("XDG_CONFIG_HOME", home, 1) == 0 && setenv("XDG_STATE_HOME", path, 1) == 0);
+	snprintf(path, sizeof path, "%s/cache", home);
+	must(setenv("XDG_CACHE_HOME", path, 1) == 0);
 	unsetenv("OPENUKEY_DEBUG");
 	write_configuration(NULL);
 }
@@ -99,12 +101,23 @@ void trusted_configure(const char *lines)
 	write_configuration(lines);
 }
 
-void trusted_forget(void)
+static void forget(const char *folder)
 {
 	char path[128];
 
-	snprintf(path, sizeof path, "%s/state", trusted_home());
+	snprintf(path, sizeof path, "%s/%s", trusted_home(), folder);
 	must(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT);
+}
+
+void trusted_forget(void)
+{
+	forget("state");
+	trusted_forget_cache();
+}
+
+void trusted_forget_cache(void)
+{
+	forget("cache");
 }
 
 bool trusted_personal(void)
