@@ -22,7 +22,7 @@ clients_start()
 	need jq
 	ns_enter "$@"
 	export UKEY_BUILD=${UKEY_BUILD:-${BUILD:?the build folder}}
-	export LC_ALL=C.UTF-8 LANGUAGE='' HOME=$NS_DIR
+	export LC_ALL=C.UTF-8 LANGUAGE='' HOME=$NS_DIR PINENTRY_USER_DATA=$NS_DIR
 	export XDG_CONFIG_HOME=$NS_DIR/config XDG_STATE_HOME=$NS_DIR/state XDG_CACHE_HOME=$NS_DIR/cache
 	module=$UKEY_BUILD/.libs/ukey-pkcs11.so
 	cd "$NS_DIR" || exit 1
@@ -107,7 +107,7 @@ came_reset()
 # protected ANSWER...: from now on the module asks it, and it has these answers.
 protected()
 {
-	export PINENTRY_USER_DATA=$NS_DIR
+
 	rm -f log count
 	printf '%s\n' "$@" >answers
 	sed -i '/^pinentry/d' "$XDG_CONFIG_HOME/openukey/openukey.conf"
