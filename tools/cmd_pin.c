@@ -41,7 +41,10 @@ static enum ukey_status change_with(struct session *s, const struct pin *old, vo
 		if (c->new_pin.data == NULL)
 			r = session_ask_new_pin(s, c->kind, old, &c->new_pin);
 		if (r == UKEY_OK)
-			r = ukey_change_pin(s->token, c->role, old->data, old->len, c->new_pin.data, c->new_pin.len);
+			r = session_pin_set(s,
+				ukey_change_pin(
+					s->token, c->role, old->data, old->len, c->new_pin.data, c->new_pin.len),
+				_("try the new PIN first, then the old one; a wrong one costs a try"));
 		else
 			break;
 	} while (r == UKEY_PIN_POLICY && session_new_pin_again(s, c->kind, &c->new_pin));
@@ -92,7 +95,9 @@ static enum ukey_status unlock_with(struct session *s, const struct pin *so, voi
 		if (new_pin->data == NULL)
 			r = session_ask_new_pin(s, PIN_NEW_USER, NULL, new_pin);
 		if (r == UKEY_OK)
-			r = ukey_unlock_pin(s->token, so->data, so->len, new_pin->data, new_pin->len);
+			r = session_pin_set(s,
+				ukey_unlock_pin(s->token, so->data, so->len, new_pin->data, new_pin->len),
+				_("see with the new PIN: ukey pin verify; if it is not right, unlock again"));
 		else
 			break;
 	} while (r == UKEY_PIN_POLICY && session_new_pin_again(s, PIN_NEW_USER, new_pin));

@@ -221,7 +221,10 @@ static enum ukey_status send(struct unlock *u)
 			r = UKEY_CANCELLED;
 		if (r != UKEY_OK)
 			return r;
-		r = ukey_unlock_respond(u->s.token, u->response, u->new_pin.data, u->new_pin.len, u->proof);
+		r = session_pin_set(&u->s,
+			ukey_unlock_respond(u->s.token, u->response, u->new_pin.data, u->new_pin.len, u->proof),
+			_("see with the new PIN: ukey pin verify; if it is right, ukey pin unlock --confirm shows the "
+			  "proof; else begin again"));
 	} while (r == UKEY_PIN_POLICY && session_new_pin_again(&u->s, PIN_NEW_USER, &u->new_pin));
 	return r;
 }

@@ -57,6 +57,8 @@ enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct p
 enum ukey_status session_ask_new_pin(struct session *s, enum pin_kind kind, const struct pin *old, struct pin *out);
 /* After UKEY_PIN_POLICY from the token for a PIN of this kind: true when another one is to be asked for. */
 bool session_new_pin_again(struct session *s, enum pin_kind kind, struct pin *pin);
+/* What came of a command that sets a PIN: without an answer nobody knows, and `hint` says what to do. Returns it. */
+enum ukey_status session_pin_set(struct session *s, enum ukey_status r, const char *hint);
 
 /*
  * Asks for the role's PIN and tries it with `use`; at a prompt a wrong one is asked for again, until one try is left.

@@ -184,6 +184,23 @@ bool session_new_pin_again(struct session *s, enum pin_kind kind, struct pin *pi
 	return true;
 }
 
+enum ukey_status session_pin_set(struct session *s, enum ukey_status r, const char *hint)
+{
+	switch (r) {
+	case UKEY_CHANNEL_LOST:
+	case UKEY_COMMUNICATION:
+	case UKEY_NO_SERVICE:
+	case UKEY_TOKEN_FAILURE:
+	case UKEY_TOKEN_PROTOCOL:
+	case UKEY_TOKEN_REMOVED:
+		tool_fail(s->tool, r, "%s", _("it is not known whether the PIN was set"));
+		tool_hint(s->tool, "%s", hint);
+		return r;
+	default:
+		return r;
+	}
+}
+
 /* ---- trying ---- */
 
 static bool wrong(enum ukey_status r)
@@ -241,7 +258,9 @@ static enum ukey_status change_first(struct session *s, const struct pin *old, s
 		if (r == UKEY_PIN_INPUT)
 			return UKEY_PIN_EXPIRED;
 		if (r == UKEY_OK)
-			r = ukey_change_pin(s->token, UKEY_USER, old->data, old->len, new_pin->data, new_pin->len);
+			r = session_pin_set(s,
+				ukey_change_pin(s->token, UKEY_USER, old->data, old->len, new_pin->data, new_pin->len),
+				_("try the new PIN first, then the old one; a wrong one costs a try"));
 	} while (r == UKEY_PIN_POLICY && session_new_pin_again(s, PIN_NEW_USER, new_pin));
 	if (r == UKEY_OK)
 		ui_note(s->tool, "%s", _("The PIN is changed."));

@@ -151,6 +151,14 @@ ex 44 "change: too short" "6 to 32 bytes" pin change --pin-file pin --new-pin-fi
 ex 40 "change: the old PIN wrong" "3 tries left" pin change --pin-file wrong --new-pin-file pin2
 ex 0 "change" "The PIN is changed" pin change --pin-file pin --new-pin-file pin2
 ex 0 "change back" "The PIN is changed" pin change --pin-fd 3 --new-pin-fd 3 3< <(cat pin2 pin)
+# SELECT, and in clear CHANGE REFERENCE DATA comes next: it is carried out, its answer is lost
+emu_ctl alice unplug-at 2 after >/dev/null
+ex 25 "change: no answer, and nobody says that nothing was done" "not known whether the PIN was set" \
+	pin change --pin-file pin --new-pin-file pin2
+emu_ctl alice unplug-at 0 >/dev/null
+emu_plug alice
+ex 0 "change: the new PIN first, as it said" "The PIN is right" pin verify --pin-file pin2
+ex 0 "change back again" "The PIN is changed" pin change --pin-file pin2 --new-pin-file pin
 for _ in 1 2 3; do ukey pin verify --pin-file wrong >/dev/null 2>&1; done
 ex 41 "the last wrong try blocks" "that was the last try" pin verify --pin-file wrong
 ex 41 "blocked: says how to unlock" "ukey pin unlock" pin verify --pin-file pin
