@@ -125,7 +125,9 @@ enum desk_status cmd_profile_list(struct cli *cli)
 	{
 		cli_say(cli, "%s:", json_string_value(json_object_get(row, "name")));
 		json_array_foreach(json_object_get(row, "items"), j, item)
+		{
 			cli_say(cli, "  %s", json_string_value(item));
+		}
 	}
 	if (status == DESK_OK)
 		json_object_set_new(cli->result, "profiles", rows);

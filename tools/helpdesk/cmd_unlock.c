@@ -148,7 +148,10 @@ static void tell_more(const struct cli *cli, const json_t *row)
 	for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++)
 		if (json_is_string(json_object_get(row, people[i])))
 			cli_say(cli, "  %s: %s", people[i], text(row, people[i]));
-	json_object_foreach(evidence, item, value) cli_say(cli, "  %s: %s", item, json_string_value(value));
+	json_object_foreach(evidence, item, value)
+	{
+		cli_say(cli, "  %s: %s", item, json_string_value(value));
+	}
 	json_decref(evidence);
 }
 
