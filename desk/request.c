@@ -55,6 +55,32 @@ enum desk_status desk_request_read(struct desk *desk, int64_t id, struct request
 	return status;
 }
 
+/* What was tried is not what comes next; so say what does. */
+static enum desk_status out_of_turn(int64_t id, const char *state)
+{
+	static const struct {
+		const char *state, *next;
+	} turns[] = {
+		{"requested",  N_("request %lld waits for its evidence: ukey-helpdesk checklist, then identify")},
+		{"identified",
+                 N_("request %lld waits for the decision of somebody else: ukey-helpdesk approve, or reject")   },
+		{"approved",   N_("request %lld waits for the holder's challenge: ukey-helpdesk respond")       },
+		{"answered",   N_("request %lld waits for the holder's proof: ukey-helpdesk confirm")           },
+		{"confirmed",  N_("request %lld is done; for another unlock make a new request")                },
+		{"rejected",   N_("request %lld was rejected; for another try make a new request")              },
+	};
+
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++)
+		if (strcmp(turns[i].state, state) == 0) {
+/* the format is one of those above */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+			return desk_fail(DESK_TRANSITION, _(turns[i].next), (long long)id);
+#pragma GCC diagnostic pop
+		}
+	return desk_fail(DESK_TRANSITION, _("request %lld is %s"), (long long)id, state);
+}
+
 enum desk_status desk_request_step(struct desk *desk, int64_t id, const struct request *r, const char *verb,
 	const struct desk_person *by, int64_t expires, json_t *fields)
 {
@@ -65,7 +91,7 @@ enum desk_status desk_request_step(struct desk *desk, int64_t id, const struct r
 		json_decref(fields);
 		if (strcmp(r->state, "expired") == 0 || strcmp(r->state, "unconfirmed") == 0)
 			return DESK_EXPIRED;
-		return desk_fail(DESK_TRANSITION, _("request %lld is %s"), (long long)id, r->state);
+		return out_of_turn(id, r->state);
 	}
 	status = desk_run(desk, "UPDATE request SET state = ?2, expires = ?3 WHERE id = ?1", "iti", id, next, expires);
 	if (status != DESK_OK) {

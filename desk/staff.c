@@ -327,7 +327,7 @@ enum desk_status desk_staff_add(struct desk *desk, const struct desk_person *by,
 		status = desk_run(desk, "INSERT INTO staff (name, roles, certificate, key) VALUES (?1, ?2, ?3, ?4)",
 			"tibb", name, (int64_t)r, certificate, BYTES(hash, DESK_HASH_SIZE));
 	if (status == DESK_EXISTS)
-		status = DESK_KEY_TAKEN;
+		status = desk_fail(DESK_KEY_TAKEN, "%s", name);
 	if (status == DESK_OK) {
 		json_t *fields = staff_fields(name, r, second);
 		json_object_set_new(fields, "key", json_string(text));

@@ -13,13 +13,28 @@
  */
 #include "driver/protect.h"
 
+#include "common/i18n.h"
 #include "driver/context.h"
 #include "driver/devices.h"
 #include "driver/log.h"
 #include "driver/trust.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Why the token was given no PIN; for the thread that asked. */
+static _Thread_local char problem[512];
+
+static void say(const char *why)
+{
+	snprintf(problem, sizeof problem, "%s", why);
+}
+
+const char *ukey_protect_problem(void)
+{
+	return problem;
+}
 
 void protect_drop(struct ukey_token *t)
 {
@@ -82,13 +97,16 @@ static enum ukey_status read_key(
 	enum ukey_status status = t->card->read_chain(bare, CARD_DEVICE_CHAIN, &chain, &len);
 
 	/* It announced a key, and has no certificate for it. */
-	if (status == UKEY_NOT_FOUND)
+	if (status == UKEY_NOT_FOUND) {
+		say(_("it says that it has a device key, and has no certificate for it"));
 		return UKEY_NOT_GENUINE;
+	}
 	if (status != UKEY_OK)
 		return status;
 	status = trust_check(roots, TRUST_DEVICE, BYTES(chain, len), t->serial, leaf);
 	if (status != UKEY_OK) {
 		log_text("%s: not genuine: %s", t->serial, trust_problem());
+		say(trust_problem());
 		free(chain);
 		return status;
 	}
@@ -129,8 +147,12 @@ static enum ukey_status open_channel(struct ukey_token *t)
 	struct trust_roots *roots = NULL;
 	enum ukey_status status = trust_open(&t->ukey->settings, &roots);
 
-	if (status == UKEY_NO_ROOTS)
+	if (status == UKEY_NO_ROOTS) {
 		log_text("no roots: %s", trust_problem());
+		say(trust_problem());
+	} else {
+		say(_("it does not have the key of its certificate"));
+	}
 	if (status == UKEY_OK)
 		status = open_with_roots(t, &bare, roots);
 	trust_close(roots);
@@ -155,6 +177,8 @@ static enum ukey_status without_key(struct ukey_token *t)
 	if (!had_one && !t->ukey->settings.channel_required)
 		return UKEY_OK;
 	log_text("%s: not genuine: no device key%s", t->serial, had_one ? ", though it had one" : "");
+	say(had_one ? _("it has no device key, and a token with this serial number had one before")
+		    : _("it has no device key, and openukey.conf says secure-channel = required"));
 	set_genuine(t, UKEY_GENUINE_NO, false);
 	return UKEY_NOT_GENUINE;
 }

@@ -4,6 +4,7 @@
 #include "driver/trust.h"
 
 #include "common/crypto.h"
+#include "common/i18n.h"
 #include "common/tlv.h"
 #include "driver/text.h"
 
@@ -65,7 +66,7 @@ static void read_pem(struct trust_roots *r, FILE *f, const char *path)
 		X509_free(x);
 	}
 	if (found == 0)
-		say("%s: no certificate in PEM", path);
+		say(_("%s: no certificate in PEM"), path);
 	ERR_clear_error();
 }
 
@@ -83,7 +84,7 @@ static void read_file(struct trust_roots *r, const char *path)
 		fclose(f);
 		return;
 	}
-	say("%s: %s", path, fd >= 0 ? "not a file" : strerror(errno));
+	say("%s: %s", path, fd >= 0 ? _("not a file") : strerror(errno));
 	if (fd >= 0)
 		close(fd);
 }
@@ -100,7 +101,7 @@ static void read_folder(struct trust_roots *r, DIR *folder, const char *path)
 	char name[SETTINGS_PATH_MAX + 256];
 	const struct dirent *e;
 
-	say("%s: no root certificates (*.pem, *.crt) in this folder", path);
+	say(_("%s: no root certificates (*.pem, *.crt) in this folder"), path);
 	while ((e = readdir(folder)) != NULL) {
 		if (e->d_name[0] == '.' || (!ends_with(e->d_name, ".pem") && !ends_with(e->d_name, ".crt")))
 			continue;
@@ -345,6 +346,20 @@ static const char *check_path(const struct parsed *p, STACK_OF(X509) * path, enu
 	return wrong;
 }
 
+/* The one that people meet is said in their words: the rest is for who looks into an attack. */
+static const char *path_problem(int error)
+{
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return N_("its certificates lead to no root that is trusted here");
+	default:
+		return X509_verify_cert_error_string(error);
+	}
+}
+
 static const char *verify(const struct trust_roots *r, const struct parsed *p, enum trust_kind kind)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -359,7 +374,7 @@ static const char *verify(const struct trust_roots *r, const struct parsed *p, e
 		if (X509_verify_cert(ctx) == 1)
 			wrong = check_path(p, X509_STORE_CTX_get0_chain(ctx), kind);
 		else
-			wrong = X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+			wrong = path_problem(X509_STORE_CTX_get_error(ctx));
 	}
 	X509_STORE_CTX_free(ctx);
 	return wrong;
@@ -395,7 +410,7 @@ enum ukey_status trust_check(const struct trust_roots *r, enum trust_kind kind, 
 	parsed_free(&p);
 	ERR_clear_error();
 	if (wrong) {
-		say("%s", wrong);
+		say("%s", _(wrong));
 		return UKEY_NOT_GENUINE;
 	}
 	*out = leaf;

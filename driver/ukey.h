@@ -239,6 +239,8 @@ UKEY_API bool ukey_token_supports(struct ukey_token *t, enum ukey_algorithm a);
  * the token; it is opened again by the next call, and who was logged in must log in again.
  */
 UKEY_API enum ukey_status ukey_protect(struct ukey_token *t);
+/* After UKEY_NOT_GENUINE and UKEY_NO_ROOTS in this thread: why, for people; names the file where one is at fault. */
+UKEY_API const char *ukey_protect_problem(void);
 
 /* ---- PINs (6 to 32 bytes of UTF-8, not zero-terminated; never kept) ---------------------------------------------- */
 

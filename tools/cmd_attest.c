@@ -311,6 +311,18 @@ static void show(struct tool *t, const struct ukey_attestation *a)
 		(const char *)NULL);
 }
 
+/* A true statement may still be an old one, or about a key that nobody asked about: only the caller can tell. */
+static void show_left_open(struct tool *t, const struct given *g, size_t nonce_len)
+{
+	json_object_set_new(t->result, "nonce_compared", json_boolean(nonce_len > 0));
+	json_object_set_new(t->result, "key_compared", json_boolean(g->spki != NULL));
+	if (nonce_len == 0)
+		ui_note(t, "%s",
+			_("The nonce was compared with none: the statement may be an old one (--nonce compares)."));
+	if (g->spki == NULL)
+		ui_note(t, "%s", _("The key was compared with none (--csr, --cert and --key-file compare)."));
+}
+
 static enum ukey_status verify(struct tool *t)
 {
 	uint8_t nonce[NONCE_MOST];
@@ -326,10 +338,15 @@ static enum ukey_status verify(struct tool *t)
 	if (r == UKEY_OK) {
 		r = ukey_attestation_verify(t->opt[OPT_ROOTS], g.chain, g.chain_len, g.statement, g.statement_len,
 			g.spki, g.spki_len, nonce_len > 0 ? nonce : NULL, nonce_len, &a);
-		if (r == UKEY_OK)
+		if (r == UKEY_OK) {
 			show(t, &a);
-		else
+			show_left_open(t, &g, nonce_len);
+		} else {
 			tool_fail(t, r, "%s", r == UKEY_CONFIG ? ukey_config_problem() : ukey_attestation_problem());
+		}
+		if (r == UKEY_NO_ROOTS)
+			tool_hint(t, _("name the maker's root certificate (PEM) with --roots, or install it where "
+				       "trusted-roots in openukey.conf says"));
 	}
 	given_clear(&g);
 	return r;

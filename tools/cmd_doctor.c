@@ -63,7 +63,7 @@ static bool check_service(struct doctor *d)
 	const char *path = name != NULL ? name : PCSCD_SOCKET;
 	struct stat st;
 	bool here = stat(path, &st) == 0;
-	enum ukey_status s = ukey_open(&d->t->library);
+	enum ukey_status s = tool_open_library(d->t);
 
 	if (s == UKEY_OK)
 		s = ukey_refresh(d->t->library);
@@ -71,7 +71,10 @@ static bool check_service(struct doctor *d)
 		doctor_add(d, DOCTOR_OK, "service", "", _("the smart card service (pcscd) answers"));
 		return true;
 	}
-	if (s == UKEY_NO_SERVICE && !here && !pcscd_installed())
+	if (s == UKEY_CONFIG)
+		doctor_add(d, DOCTOR_PROBLEM, "configuration", ukey_status_hint(s), "%s: %s", ukey_status_message(s),
+			ukey_config_problem());
+	else if (s == UKEY_NO_SERVICE && !here && !pcscd_installed())
 		doctor_add(d, DOCTOR_PROBLEM, "service", _("install it: apt install pcscd"),
 			_("the smart card service (pcscd) is not installed"));
 	else if (s == UKEY_NO_SERVICE && here)
@@ -147,8 +150,11 @@ static void check_genuine(struct doctor *d, struct ukey_token *token, struct uke
 
 	ukey_token_info(token, info);
 	if (s == UKEY_NO_ROOTS)
-		doctor_add(d, DOCTOR_PROBLEM, "genuine", ukey_status_hint(s), _("token %s: %s"), info->serial,
-			_("nobody can tell whether it is genuine"));
+		doctor_add(d, DOCTOR_PROBLEM, "genuine", ukey_status_hint(s), _("token %s: %s (%s)"), info->serial,
+			_("nobody can tell whether it is genuine"), ukey_protect_problem());
+	else if (s == UKEY_NOT_GENUINE)
+		doctor_add(d, DOCTOR_PROBLEM, "genuine", ukey_status_hint(s), _("token %s: %s (%s)"), info->serial,
+			ukey_status_message(s), ukey_protect_problem());
 	else if (s != UKEY_OK)
 		doctor_add(d, DOCTOR_PROBLEM, "genuine", ukey_status_hint(s), _("token %s: %s"), info->serial,
 			ukey_status_message(s));
@@ -169,19 +175,21 @@ static void check_pins(struct doctor *d, const struct ukey_token_info *info)
 		doctor_add(d, DOCTOR_PROBLEM, "user-pin", ukey_status_hint(UKEY_PIN_NOT_SET), _("token %s: %s"),
 			info->serial, ukey_status_message(UKEY_PIN_NOT_SET));
 	else if (pin->tries_left == 0)
-		doctor_add(d, DOCTOR_PROBLEM, "user-pin", ukey_status_hint(UKEY_PIN_BLOCKED), _("token %s: %s"),
-			info->serial, ukey_status_message(UKEY_PIN_BLOCKED));
+		doctor_add(d, DOCTOR_PROBLEM, "user-pin",
+			session_by_phone(info) ? session_unlock_hint() : ukey_status_hint(UKEY_PIN_BLOCKED),
+			_("token %s: %s"), info->serial, ukey_status_message(UKEY_PIN_BLOCKED));
 	else if (pin->tries_left <= FEW_TRIES && pin->tries_left < pin->tries_max)
 		doctor_add(d, DOCTOR_PROBLEM, "user-pin",
-			_("the right PIN gives all tries back (ukey pin verify); who forgot it sets a new one with the "
-			  "SO PIN: ukey pin unlock"),
+			_("the right PIN gives all tries back (ukey pin verify); who forgot it sets a new one, with "
+			  "the "
+			  "helpdesk (ukey pin unlock --remote) or with the SO PIN (ukey pin unlock)"),
 			ngettext_("token %s: only %u try of the PIN is left",
 				"token %s: only %u tries of the PIN are left", pin->tries_left),
 			info->serial, pin->tries_left);
 	else
 		doctor_add(d, DOCTOR_OK, "user-pin", "", _("token %s: PIN with %u of %u tries"), info->serial,
 			pin->tries_left, pin->tries_max);
-	if (pin->exists && pin->must_change)
+	if (pin->exists && pin->must_change && pin->tries_left > 0)
 		doctor_add(d, DOCTOR_PROBLEM, "user-pin", ukey_status_hint(UKEY_PIN_EXPIRED), _("token %s: %s"),
 			info->serial, ukey_status_message(UKEY_PIN_EXPIRED));
 	if (info->unlock_key.exists && info->unlock_key.tries_left == 0)

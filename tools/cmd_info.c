@@ -51,7 +51,8 @@ static const char *genuine_text(const struct ukey_token_info *info, enum ukey_st
 	if (proof == UKEY_NO_ROOTS)
 		return _("not known: no maker's root certificate is installed (trusted-roots in openukey.conf)");
 	if (proof == UKEY_NOT_GENUINE || info->genuine == UKEY_GENUINE_NO)
-		return _("NO: it could not prove its device key; give it no PIN");
+		return info->device_key ? _("NO: it could not prove its device key; give it no PIN")
+					: _("NO: it has no device key to prove it; give it no PIN");
 	switch (info->genuine) {
 	case UKEY_GENUINE_YES:
 		return _("yes: it proved its device key, certified by a maker that is trusted here");
@@ -179,7 +180,9 @@ static struct holdings count(const struct ukey_directory *d)
 
 static void warn(struct tool *t, const struct ukey_token_info *info, enum ukey_status proof)
 {
-	if (proof != UKEY_OK)
+	if (proof == UKEY_NOT_GENUINE || proof == UKEY_NO_ROOTS)
+		ui_warn(t, "%s (%s); %s", ukey_status_message(proof), ukey_protect_problem(), ukey_status_hint(proof));
+	else if (proof != UKEY_OK)
 		ui_warn(t, "%s; %s", ukey_status_message(proof), ukey_status_hint(proof));
 	else if (!info->device_key)
 		ui_warn(t, "%s",

@@ -27,6 +27,8 @@ static enum ukey_status list_tokens(struct tool *t, json_t *tokens)
 			continue;
 		present++;
 		name_tries(&info.user_pin, pin, sizeof(pin));
+		if (info.user_pin.must_change && info.user_pin.tries_left == info.user_pin.tries_max)
+			snprintf(pin, sizeof(pin), "%s", _("must be changed"));
 		ui_table_cell(table, "%s", info.serial);
 		ui_table_cell(table, "%s", info.label);
 		ui_table_cell(table, "%s", name_life_cycle(info.life_cycle));
@@ -65,7 +67,7 @@ enum ukey_status cmd_list(struct tool *t)
 
 	json_object_set_new(t->result, "tokens", tokens);
 	json_object_set_new(t->result, "readers", readers);
-	s = ukey_open(&t->library);
+	s = tool_open_library(t);
 	if (s == UKEY_OK)
 		s = ukey_refresh(t->library);
 	if (s == UKEY_OK)

@@ -22,11 +22,13 @@
 #include "tools/unlock.h"
 
 #define CHALLENGE_ANSWERS 3 /* wrong ones end a challenge */
+#define EMPTY_LINES       3 /* mean it */
 
 struct unlock {
 	struct session s;
 	uint8_t challenge[UKEY_CHALLENGE_SIZE];
 	unsigned wrong; /* answers to this challenge */
+	unsigned empty; /* lines at the prompts */
 	uint8_t response[UKEY_RESPONSE_SIZE];
 	struct pin new_pin; /* kept while the answer is asked for again */
 	uint8_t proof[UKEY_PROOF_SIZE];
@@ -76,6 +78,7 @@ static void show_challenge(struct unlock *u)
 	show_qr(t, text);
 	ui_note(t, "%s",
 		_("Keep the token plugged in and this program running: when either ends, so does the challenge."));
+	ui_note(t, "%s", "");
 	fflush(stdout);
 }
 
@@ -88,6 +91,21 @@ static enum ukey_status take_challenge(struct unlock *u)
 	if (r == UKEY_OK)
 		show_challenge(u);
 	return r;
+}
+
+/*
+ * An Enter too many would cost a challenge, and with it the call: a new one needs a new request at the desk. Whoever
+ * insists gives up; the end of the terminal looks the same.
+ */
+static bool only_enter(struct unlock *u, enum ukey_status r)
+{
+	struct tool *t = u->s.tool;
+
+	if (r != UKEY_PIN_INPUT || t->failed != r || t->context[0] != '\0' || ++u->empty >= EMPTY_LINES)
+		return false;
+	ui_tell("%s", _("Nothing was typed. Ctrl-C gives up, and with it this challenge."));
+	t->failed = UKEY_OK;
+	return true;
 }
 
 /* ---- the answer ---- */
@@ -154,6 +172,8 @@ static enum ukey_status get_answer(struct unlock *u)
 
 	for (;;) {
 		enum ukey_status r = read_answer(u);
+		if (only_enter(u, r))
+			continue;
 		if (r == UKEY_PIN_INPUT && mistyped) { /* nobody gave another */
 			r = tool_fail(t, UKEY_DATA_INVALID, "%s", why);
 			tool_hint(t, _("ask the helpdesk to read the answer again; no try was used"));
@@ -204,6 +224,10 @@ static enum ukey_status no_more(struct unlock *u, bool after_wrong)
 {
 	const unsigned left = u->s.info.unlock_key.tries_left;
 
+	if (!after_wrong && u->s.tool->context[0] == '\0') {
+		tool_fail(u->s.tool, UKEY_PIN_INPUT, _("the helpdesk's answer is missing; nothing was changed"));
+		tool_hint(u->s.tool, _("begin again, with another challenge: ukey pin unlock --remote"));
+	}
 	if (!after_wrong)
 		return UKEY_PIN_INPUT;
 	return tool_fail(u->s.tool, UKEY_UNLOCK_WRONG, ngettext_("%u try left", "%u tries left", left), left);
@@ -215,8 +239,10 @@ static enum ukey_status send(struct unlock *u)
 	enum ukey_status r = UKEY_OK;
 
 	do {
-		if (u->new_pin.data == NULL)
-			r = session_ask_new_pin(&u->s, PIN_NEW_USER, NULL, &u->new_pin);
+		do
+			r = u->new_pin.data == NULL ? session_ask_new_pin(&u->s, PIN_NEW_USER, NULL, &u->new_pin)
+						    : UKEY_OK;
+		while (only_enter(u, r));
 		if (r == UKEY_OK && tool_cancelled())
 			r = UKEY_CANCELLED;
 		if (r != UKEY_OK)
@@ -301,6 +327,14 @@ enum ukey_status unlock_remote(struct tool *t)
 		ukey_token_info(u.s.token, &u.s.info);
 		show_proof(
 			&u.s, u.proof, _("The new PIN is set, with all its tries. Read this proof to the helpdesk:"));
+	}
+	if (r == UKEY_CANCELLED) {
+		tool_fail(t, r, _("nothing was changed, and the challenge is over"));
+	} else if (r == UKEY_TOKEN_REMOVED) {
+		tool_fail(t, r, _("the challenge is over"));
+		tool_hint(t, _("plug it in and begin again: ukey pin unlock --remote; an answer to the old challenge "
+			       "is of no "
+			       "use"));
 	}
 	pin_clear(&u.new_pin);
 	bytes_wipe(&u.response, sizeof(u.response));

@@ -152,12 +152,9 @@ enum ukey_status session_open(struct tool *t, struct session *s)
 	r = token_spec_parse(t, t->opt[OPT_TOKEN], &s->spec);
 	if (r != UKEY_OK)
 		return r;
-	if (t->library == NULL) {
-		r = ukey_open(&t->library);
-		if (r != UKEY_OK)
-			return r;
-	}
-	r = ukey_refresh(t->library);
+	r = tool_open_library(t);
+	if (r == UKEY_OK)
+		r = ukey_refresh(t->library);
 	if (r == UKEY_OK)
 		r = ukey_tokens(t->library, &list, &count);
 	if (r == UKEY_OK) {

@@ -48,6 +48,9 @@ enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum
 enum ukey_status session_pin_usable(struct session *s, enum ukey_role role);
 /* ukey_protect, and what it taught. */
 enum ukey_status session_protect(struct session *s);
+/* Can the helpdesk unlock it by phone? And what to do then. */
+bool session_by_phone(const struct ukey_token_info *info);
+const char *session_unlock_hint(void);
 /* Asks for a PIN of this kind ("PIN of ..."). */
 enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct pin *out);
 /*

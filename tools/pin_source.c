@@ -155,8 +155,9 @@ static enum ukey_status ask_once(int tty, const char *prompt, bool echo, struct 
 	s = pin_read_fd(tty, out);
 	if (!echo) {
 		echo_on();
-		dprintf(tty, "\n");
 	}
+	if (!echo || tool_cancelled())
+		dprintf(tty, "\n");
 	return tool_cancelled() ? UKEY_CANCELLED : s;
 }
 
@@ -168,7 +169,7 @@ static enum ukey_status ask(struct tool *t, const char *what, bool twice, bool e
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
 	if (tty < 0)
-		return tool_fail(t, UKEY_PIN_INPUT, _("there is no terminal to ask for the %s"), what);
+		return tool_fail(t, UKEY_PIN_INPUT, _("there is no terminal to ask: %s"), what);
 	fflush(stdout);
 	snprintf(prompt, sizeof(prompt), "%s", what);
 	ui_clean(prompt);

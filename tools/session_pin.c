@@ -13,12 +13,21 @@ static const struct ukey_pin_info *pin_of(const struct session *s, enum ukey_rol
 	return role == UKEY_SO ? &s->info.so_pin : &s->info.user_pin;
 }
 
+bool session_by_phone(const struct ukey_token_info *info)
+{
+	return info->unlock_key.exists && info->unlock_key.tries_left > 0;
+}
+
+const char *session_unlock_hint(void)
+{
+	return _("call the helpdesk and run: ukey pin unlock --remote; with the SO PIN: ukey pin unlock");
+}
+
 /* Somebody who has no SO PIN, but a token that the helpdesk can unlock, should hear of that. */
 static void hint_unlock(struct session *s)
 {
-	if (s->info.unlock_key.exists && s->info.unlock_key.tries_left > 0)
-		tool_hint(s->tool, _("call the helpdesk and run: ukey pin unlock --remote; with the SO PIN: ukey pin "
-				     "unlock"));
+	if (session_by_phone(&s->info))
+		tool_hint(s->tool, "%s", session_unlock_hint());
 }
 
 enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum ukey_status failed)
@@ -37,7 +46,10 @@ enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum
 	if (failed != UKEY_PIN_INCORRECT && failed != UKEY_SO_PIN_INCORRECT)
 		return failed;
 	tool_fail(s->tool, failed, ngettext_("%u try left", "%u tries left", left), left);
-	if (left == 1 && role == UKEY_USER)
+	if (left == 1 && role == UKEY_USER && session_by_phone(&s->info))
+		tool_hint(s->tool, _("one more wrong PIN blocks it; if unsure, set a new one with the helpdesk on the "
+				     "phone: ukey pin unlock --remote"));
+	else if (left == 1 && role == UKEY_USER)
 		tool_hint(s->tool,
 			_("one more wrong PIN blocks it; if unsure, set a new one with the SO PIN: ukey pin unlock"));
 	else if (left == 1)
@@ -77,7 +89,7 @@ enum ukey_status session_protect(struct session *s)
 	enum ukey_status r = ukey_protect(s->token);
 
 	ukey_token_info(s->token, &s->info);
-	return r;
+	return r == UKEY_NOT_GENUINE || r == UKEY_NO_ROOTS ? tool_fail(s->tool, r, "%s", ukey_protect_problem()) : r;
 }
 
 /* ---- asking ---- */
@@ -226,6 +238,12 @@ enum ukey_status session_use_pin(
 		if (r == UKEY_OK)
 			break;
 		pin_clear(&pin);
+		if (r == UKEY_PIN_LENGTH && out != NULL && !pin_is_given(s->tool, kind) && !tool_cancelled()) {
+			tool_fail(s->tool, r, _("it was not tried"));
+			tell_and_forget(s->tool, r);
+			r = UKEY_OK;
+			continue;
+		}
 		r = session_pin_failed(s, role, r);
 		if (!wrong(r) || pin_is_given(s->tool, kind) || pin_of(s, role)->tries_left <= 1 || tool_cancelled())
 			break;

@@ -44,6 +44,13 @@ enum ukey_status tool_fail_file(struct tool *t, const char *path)
 	return tool_fail(t, UKEY_FILE, "%s: %s", path, strerror(errno));
 }
 
+enum ukey_status tool_open_library(struct tool *t)
+{
+	const enum ukey_status s = t->library == NULL ? ukey_open(&t->library) : UKEY_OK;
+
+	return s == UKEY_CONFIG ? tool_fail(t, s, "%s", ukey_config_problem()) : s;
+}
+
 const char *tool_option_name(enum tool_option o)
 {
 	static const char *const names[] = {

@@ -53,6 +53,9 @@ struct tool {
 	struct ukey *library;
 };
 
+/* ukey_open, once; what is wrong with the configuration is told. */
+enum ukey_status tool_open_library(struct tool *t);
+
 static inline bool tool_has(const struct tool *t, enum tool_option o)
 {
 	return t->opt[o] != NULL;

@@ -71,15 +71,25 @@ cp "$configuration" saved.conf
 echo "trusted-roots = $PWD/stranger.pem" >"$configuration"
 rm -rf "$XDG_STATE_HOME"/openukey
 ex 54 "another maker's: no PIN is asked for" "no PIN was sent" pin verify --token alice --pin-file pin
+ex 54 "another maker's: the reason is told" "lead to no root that is trusted here" pin verify --token alice --pin-file pin
 ex 54 "another maker's: unlock by phone" "not use it" pin unlock --remote --token alice --answer-file so
 ex 0 "another maker's: info says it" "NO: it could not prove" info --token alice
 js 0 "another maker's: info in JSON" '.token.genuine == "no" and .token.proof == "NOT_GENUINE"' info --token alice
 ex 90 "another maker's: doctor" "could not prove that it is genuine" doctor
+echo "secure-channel = required" >>"$configuration"
+ex 54 "no device key, and it is required: that is told" "secure-channel = required" pin verify --token bob --pin-file pin
+ex 0 "no device key, and it is required: info" "it has no device key to prove it" info --token bob
 mkdir none
 echo "trusted-roots = $PWD/none" >"$configuration"
 ex 55 "no roots: no PIN" "trusted-roots" pin verify --token alice --pin-file pin
 js 0 "no roots: info" '.token.genuine == "unknown" and .token.proof == "NO_ROOTS"' info --token alice
+ex 55 "no roots: the folder is named" "$PWD/none" pin verify --token alice --pin-file pin
 ex 90 "no roots: doctor names the folder" "$PWD/none" doctor
+js 90 "no roots: doctor calls it no success" '[.checks[] | select(.check == "roots")][0].result == "warning"' doctor
+echo "trusted-rots = /x" >"$configuration"
+ex 8 "a misspelt setting: file, line and fault are named" "$configuration:1: an unknown key" info --token alice
+ex 8 "a misspelt setting: list" "$configuration:1: an unknown key" list
+ex 90 "a misspelt setting: doctor" "$configuration:1: an unknown key" doctor
 cp saved.conf "$configuration"
 ex 0 "and back" "The PIN is right" pin verify --token alice --pin-file pin
 js 0 "none of that cost a try" '.token.user_pin.tries_left == 6' info --token alice
@@ -99,6 +109,9 @@ js 0 "what it says" '.attestation | .serial == "00112233445566AA" and .key == "0
 ex 0 "with the nonce that was asked with" "made on this token" key attest --verify s.pem --nonce 000102030405060708
 ex 87 "with another nonce" "another question" key attest --verify s.pem --nonce 000102030405060709
 ex 87 "by another maker's root" "not valid" key attest --verify s.pem --roots stranger.pem
+js 0 "what was not compared" '(.nonce_compared | not) and (.key_compared | not)' key attest --verify s.pem
+ex 0 "what was not compared, in words" "may be an old one" key attest --verify s.pem
+js 0 "what was compared" '.nonce_compared' key attest --verify s.pem --nonce 000102030405060708
 ex 55 "by no root" "none" key attest --verify s.pem --roots none
 ex 0 "a request of that key" "" request --token alice --key-ref 0/s --subject CN=One --pin-file pin --output one.csr
 ex 0 "a request of the other" "" request --token alice --key-ref 1/s --subject CN=Two --pin-file pin --output two.csr

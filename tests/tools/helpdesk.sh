@@ -94,6 +94,8 @@ try "and approvers" "$helpdesk" staff add anna --roles approver --certificate an
 exits "not the same key for two" 5 "$helpdesk" staff add eve --roles approver --certificate anna.pem
 try "one more" "$helpdesk" staff add otto --roles operator,approver --certificate otto.pem
 exits "then the founding is over" 5 "$helpdesk" staff add arno --roles auditor --certificate arno.pem
+"$helpdesk" staff add arno --roles auditor --certificate arno.pem 2>&1 | grep -q -- '--second' &&
+	ok "and who may let in people is told" || bad "and who may let in people is told"
 # shellcheck disable=SC2046 # words
 try "two let in the auditor" as anna staff add arno --roles auditor --certificate arno.pem $(with otto)
 try "four people" test "$("$helpdesk" staff list | wc -l)" = 4
@@ -127,6 +129,9 @@ try "the identity is noted" as olga identify 1 "${evidence[@]}"
 exits "the operator does not approve" 5 as olga approve 1
 challenge=$("$token" $master $serial state challenge)
 exits "no answer before the approval" 5 as olga respond 1 "$challenge"
+as olga respond 1 "$challenge" 2>&1 | grep -q 'ukey-helpdesk approve' && ok "and what comes first is told" ||
+	bad "and what comes first is told"
+exits "no such request" 6 "$helpdesk" list 99
 try "somebody else approves" as anna approve 1
 exits "a mistyped challenge is seen" 5 as olga respond 1 "Z${challenge:1}"
 as olga respond 1 "Z${challenge:1}" 2>&1 | grep -q 'group 1' && ok "and where" || bad "and where"

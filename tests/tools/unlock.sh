@@ -166,6 +166,8 @@ if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1 </
 	challenge=$(grep -oE '[0-9A-Z]{5}(-[0-9A-Z]{5}){6}' said | head -n 1)
 	grep -q "▀" said && ok "a terminal gets the QR code" || bad "a terminal gets the QR code"
 	right=$(answer "$challenge")
+	printf '\n' >&6
+	try "an Enter too many does not cost the challenge" waits_for "Nothing was typed"
 	printf 'XXXXX-%s\n' "${right:6}" >&6
 	try "mistyped: told at once" waits_for "This is no answer"
 	printf '%s\n' "$right" >&6
@@ -201,6 +203,7 @@ fi
 
 ex 0 "init --must-change" "initialised" init --yes --label alice --so-pin-file so --new-pin-file pin --must-change
 js 0 "info says so" '.token.user_pin.must_change and .token.pin_policy.must_change' info
+ex 0 "list says so" "must be changed" list
 ex 52 "a log-in with the SO's PIN" "ukey pin change" pin verify --pin-file pin
 ex 90 "doctor says it too" "must be changed" doctor
 ex 0 "the holder changes it" "The PIN is changed" pin change --pin-file pin --new-pin-file pin2

@@ -77,6 +77,24 @@ enum desk_status cmd_key_add(struct cli *cli)
 	return status;
 }
 
+/* How many tokens have this version, as far as the desk knows. */
+static long long tokens_of(struct cli *cli, int64_t version)
+{
+	json_t *rows = NULL, *row;
+	long long count = 0;
+	size_t i;
+
+	if (desk_master_list(cli->desk, &rows) != DESK_OK)
+		return 0;
+	json_array_foreach(rows, i, row)
+	{
+		if (json_integer_value(json_object_get(row, "version")) == version)
+			count = (long long)json_integer_value(json_object_get(row, "tokens"));
+	}
+	json_decref(rows);
+	return count;
+}
+
 enum desk_status cmd_key_retire(struct cli *cli)
 {
 	int64_t version = 0;
@@ -88,6 +106,10 @@ enum desk_status cmd_key_retire(struct cli *cli)
 		status = desk_master_retire(cli->desk, &cli->by, &cli->second_by, (uint8_t)version);
 	if (status == DESK_OK)
 		cli_say(cli, _("Key version %lld answers nothing any more."), (long long)version);
+	if (status == DESK_OK && tokens_of(cli, version) > 0)
+		cli_say(cli,
+			_("Tokens that have it, as far as is known: %lld. They cannot be unlocked by phone any more."),
+			tokens_of(cli, version));
 	return status;
 }
 
@@ -172,6 +194,10 @@ enum desk_status cmd_staff_add(struct cli *cli)
 		status = desk_staff_add(cli->desk, founding ? NULL : &cli->by, founding ? NULL : &cli->second_by,
 			cli->argv[0], roles, BYTES(certificate, len));
 	free(certificate);
+	if (status == DESK_ROLE && founding)
+		return cli_fail(
+			status, _("this desk is founded: an approver (--as, --login) and a second person (--second, "
+				  "--second-login) let new people in"));
 	if (status == DESK_OK)
 		cli_say(cli, _("%s is registered."), cli->argv[0]);
 	return status;

@@ -176,6 +176,8 @@ enum desk_status cmd_list(struct cli *cli)
 		if (id != 0)
 			tell_more(cli, row);
 	}
+	if (status == DESK_OK && id != 0 && json_array_size(rows) == 0)
+		status = cli_fail(DESK_NOT_FOUND, _("there is no request %lld"), (long long)id);
 	json_object_set_new(cli->result, "requests", rows);
 	return status;
 }
