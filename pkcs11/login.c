@@ -146,7 +146,8 @@ enum ukey_status p11_blocked(struct ukey_token *token, enum ukey_role role)
 		pin = role == UKEY_SO ? &info.so_pin : &info.user_pin;
 		if (!pin->exists || pin->tries_left)
 			return UKEY_OK;
-		if (look == 0 && ukey_token_reload(token) != UKEY_OK)
+		/* Inside the channel: what was read before it may be anybody's. */
+		if (look == 0 && (ukey_protect(token) != UKEY_OK || ukey_token_reload(token) != UKEY_OK))
 			break;
 	}
 	return role == UKEY_SO ? UKEY_SO_PIN_BLOCKED : UKEY_PIN_BLOCKED;

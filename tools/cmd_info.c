@@ -31,10 +31,7 @@ static void algorithms_text(const struct ukey_token_info *info, char *out, size_
 /* Opens the channel: that is the proof. What came of it is an answer, not a failure of this command. */
 static enum ukey_status prove(struct session *s, enum ukey_status *proof)
 {
-	*proof = session_protect(s);
-	/* What SELECT told came in clear, and may be anybody's: beside "genuine" stands what the token told inside. */
-	if (*proof == UKEY_OK && s->info.channel)
-		*proof = ukey_token_reload(s->token);
+	*proof = session_told(s);
 	switch (*proof) {
 	case UKEY_NOT_GENUINE:
 	case UKEY_NO_ROOTS:

@@ -305,6 +305,13 @@ static enum ukey_status usable(struct session *s)
 	return key->exists ? UKEY_OK : UKEY_UNLOCK_NONE;
 }
 
+static enum ukey_status usable_remote(struct session *s)
+{
+	enum ukey_status r = usable(s);
+
+	return r == UKEY_OK && s->info.unlock_key.tries_left == 0 ? UKEY_UNLOCK_BLOCKED : r;
+}
+
 enum ukey_status unlock_remote(struct tool *t)
 {
 	struct unlock u = {0};
@@ -313,10 +320,15 @@ enum ukey_status unlock_remote(struct tool *t)
 	if (tool_has(t, OPT_QR) && tool_has(t, OPT_NO_QR))
 		return tool_fail(t, UKEY_USAGE, _("--qr and --no-qr do not go together"));
 	r = session_open(t, &u.s);
-	if (r == UKEY_OK)
-		r = usable(&u.s);
-	if (r == UKEY_OK && u.s.info.unlock_key.tries_left == 0)
-		r = UKEY_UNLOCK_BLOCKED;
+	if (r == UKEY_OK) {
+		r = usable_remote(&u.s);
+		/* Nobody is sent to the window on the word of somebody on the bus. */
+		if (r == UKEY_UNLOCK_BLOCKED || r == UKEY_UNLOCK_NONE) {
+			r = session_told(&u.s);
+			if (r == UKEY_OK)
+				r = usable_remote(&u.s);
+		}
+	}
 	if (r == UKEY_OK)
 		r = session_protect(&u.s);
 	if (r == UKEY_OK)

@@ -51,6 +51,8 @@ enum ukey_status session_protect(struct session *s);
 /* Can the helpdesk unlock it by phone? And what to do then. */
 bool session_by_phone(const struct ukey_token_info *info);
 const char *session_unlock_hint(void);
+/* The same, and what the token says of itself inside: SELECT's answer came in clear, and may be anybody's. */
+enum ukey_status session_told(struct session *s);
 /* Asks for a PIN of this kind ("PIN of ..."). */
 enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct pin *out);
 /*

@@ -70,6 +70,9 @@ enum ukey_status session_pin_usable(struct session *s, enum ukey_role role)
 		return UKEY_TOKEN_BLANK;
 	if (!pin->exists)
 		return UKEY_PIN_NOT_SET;
+	r = pin->tries_left == 0 ? session_told(s) : session_protect(s);
+	if (r != UKEY_OK)
+		return r;
 	if (pin->tries_left == 0 && role == UKEY_SO)
 		return UKEY_SO_PIN_BLOCKED;
 	if (pin->tries_left == 0) {
@@ -77,11 +80,10 @@ enum ukey_status session_pin_usable(struct session *s, enum ukey_role role)
 		hint_unlock(s);
 		return UKEY_PIN_BLOCKED;
 	}
-	r = session_protect(s);
-	if (r == UKEY_OK && pin->tries_left == 1)
+	if (pin->tries_left == 1)
 		ui_warn(s->tool, role == UKEY_SO ? _("this is the last try: another wrong SO PIN blocks it for ever")
 						 : _("this is the last try: another wrong PIN blocks it"));
-	return r;
+	return UKEY_OK;
 }
 
 enum ukey_status session_protect(struct session *s)
@@ -90,6 +92,16 @@ enum ukey_status session_protect(struct session *s)
 
 	ukey_token_info(s->token, &s->info);
 	return r == UKEY_NOT_GENUINE || r == UKEY_NO_ROOTS ? tool_fail(s->tool, r, "%s", ukey_protect_problem()) : r;
+}
+
+enum ukey_status session_told(struct session *s)
+{
+	enum ukey_status r = session_protect(s);
+
+	if (r == UKEY_OK && s->info.channel)
+		r = ukey_token_reload(s->token);
+	ukey_token_info(s->token, &s->info);
+	return r;
 }
 
 /* ---- asking ---- */

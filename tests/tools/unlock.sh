@@ -81,6 +81,8 @@ ex 2 "--qr and --no-qr" "do not go together" pin unlock --remote --qr --no-qr
 for _ in 1 2 3 4 5; do ukey pin verify --pin-file wrong >/dev/null 2>&1; done
 ex 41 "the last wrong PIN says what to do" "ukey pin unlock --remote" pin verify --pin-file wrong
 ex 41 "and so does a blocked one" "ukey pin unlock --remote" pin verify --pin-file pin
+OPENUKEY_DEBUG=1 ex 41 "that it is blocked the token said inside the channel" \
+	"inside, channel 1): > 00CB3FFF Lc=4 Le=256 5c020001" pin verify --pin-file pin
 
 # ---- scripted ----
 
