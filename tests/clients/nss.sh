@@ -8,7 +8,7 @@ need modutil
 need cmsutil
 need tstclnt
 clients_start "$@"
-version nss dpkg-query -W -f '${Version}\n' libnss3
+version nss dpkg-query -W libnss3
 db=sql:$NS_DIR/nss
 printf '%s\n' "$pin" >pins
 printf 'the text\n' >text
@@ -102,7 +102,7 @@ endstream endobj
 END
 pdf() # with the table of places that a PDF ends with
 {
-	local at n=1
+	local at
 	cp in.txt in.pdf
 	at=$(stat -c %s in.txt)
 	{

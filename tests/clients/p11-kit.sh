@@ -10,7 +10,7 @@ need pkcs11-tool
 folder=$(pkg-config --variable=p11_module_path p11-kit-1 2>/dev/null)
 [ -e "$folder/p11-kit-client.so" ] || { echo "p11-kit-client.so is not installed, or pkg-config does not know where"; exit 77; }
 clients_start "$@"
-version p11-kit dpkg-query -W -f '${Version}\n' p11-kit
+version p11-kit dpkg-query -W p11-kit
 
 # ---- as an installation has it: the user's own file, for who is not root; /etc for root ----
 configuration=$(pkg-config --variable=p11_module_configs p11-kit-1)
