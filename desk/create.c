@@ -105,6 +105,17 @@ static void throw_away(const struct place *p)
 	}
 }
 
+/* SQLite would make it readable for all; its log has the mode of the file. */
+static enum desk_status make_private(const char *path)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return desk_fail(DESK_IO, "%s: %s", path, strerror(errno));
+	close(fd);
+	return DESK_OK;
+}
+
 static enum desk_status take_place(struct place *p, const char *dir)
 {
 	if ((size_t)snprintf(p->final, sizeof(p->final), "%s/desk.db", dir) >= sizeof(p->final) ||
@@ -127,12 +138,20 @@ static enum desk_status take_place(struct place *p, const char *dir)
 /* All is in one file, closed: it gets its name, and the first head is written. */
 static enum desk_status put_in_place(struct desk *desk, const struct place *p)
 {
+	enum desk_status status;
+
+	/* closing would hide that the disk is full, and leave the half of it in a log that is not renamed */
+	if (sqlite3_wal_checkpoint_v2(desk->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
+		return desk_sql_failed(desk);
 	if (sqlite3_close(desk->db) != SQLITE_OK)
 		return DESK_STORE;
 	desk->db = NULL;
 	if (rename(p->temporary, p->final) != 0 || fsync(p->dir) != 0)
 		return desk_fail(DESK_IO, "%s: %s", p->final, strerror(errno));
-	return desk_write_head(desk);
+	status = desk_write_head(desk);
+	if (status != DESK_OK)
+		unlink(p->final); /* no desk: nobody could work with it, and init would refuse to make one */
+	return status;
 }
 
 enum desk_status desk_create(const struct desk_new *new)
@@ -148,7 +167,9 @@ enum desk_status desk_create(const struct desk_new *new)
 		return DESK_USAGE;
 	status = take_place(&place, new->dir);
 	if (status == DESK_OK) {
-		status = desk_open_file(place.temporary, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &desk);
+		status = make_private(place.temporary);
+		if (status == DESK_OK)
+			status = desk_open_file(place.temporary, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &desk);
 		if (status == DESK_OK)
 			status = fill(&desk, new);
 		if (status == DESK_OK)

@@ -31,7 +31,9 @@ enum desk_status desk_sql_failed(struct desk *desk)
 	if ((code & 0xFF) == SQLITE_NOMEM)
 		return DESK_MEMORY;
 	if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
-		return desk_fail(DESK_EXISTS, "%s", sqlite3_errmsg(desk->db));
+		return DESK_EXISTS;
+	if ((code & 0xFF) == SQLITE_FULL || (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_READONLY)
+		return desk_fail(DESK_RECORD, "sqlite: %s", sqlite3_errmsg(desk->db));
 	return desk_fail(DESK_STORE, "sqlite: %s", sqlite3_errmsg(desk->db));
 }
 
@@ -155,7 +157,10 @@ enum desk_status desk_rows(struct desk *desk, json_t **out, const char *sql, con
 /* Before anything is decided: the head's place must be writable, or the desk stands still. */
 enum desk_status desk_open_heads(struct desk *desk)
 {
-	desk->head_fd = open(desk->head_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	/* Made with the desk, and never again: where the place is not mounted an empty one would take the heads. */
+	const int create = desk->head.count == 0 ? O_CREAT : 0;
+
+	desk->head_fd = open(desk->head_file, O_WRONLY | O_APPEND | create | O_CLOEXEC | O_NOCTTY, 0600);
 	if (desk->head_fd < 0)
 		return desk_fail(DESK_RECORD, "%s: %s", desk->head_file, strerror(errno));
 	return DESK_OK;
@@ -188,9 +193,10 @@ void desk_leave(struct desk *desk)
 enum desk_status desk_begin(struct desk *desk)
 {
 	int64_t last = 0;
-	enum desk_status status = desk_open_heads(desk);
+	enum desk_status status;
 
 	desk_detail_clear();
+	status = desk_open_heads(desk);
 	if (status == DESK_OK)
 		status = desk_run(desk, "BEGIN IMMEDIATE", "");
 	if (status == DESK_OK)

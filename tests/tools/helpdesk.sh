@@ -232,7 +232,12 @@ fi
 chmod u+w heads
 mv heads heads.aside && mkdir heads
 exits "a record that can't be written stops the desk" 7 as olga request $serial --reason x
-rmdir heads && mv heads.aside heads
+rmdir heads
+exits "and one whose place is not mounted" 7 as olga request $serial --reason x
+try "no other file of heads is made there" test ! -e heads
+mv heads.aside heads
+same_mode=$(stat -c %a desk/desk.db)
+try "the database is its owner's alone" test "$same_mode" = 600
 cp -r desk copy
 sqlite3 copy/desk.db "DROP TRIGGER record_stays; DELETE FROM record WHERE seq = 12"
 exits "a deleted entry" 8 "$helpdesk" audit verify --desk copy
