@@ -95,6 +95,7 @@ static void user_pin_was_set(struct ukey_token *t)
 	t->info.user_pin.exists = true;
 	t->info.user_pin.tries_left = t->info.user_pin.tries_max;
 	t->info.user_pin.must_change = t->info.pin_change_first;
+	t->info.unlock_key.tries_left = t->info.unlock_key.tries_max; /* doc/token-protocol.md 5.1 */
 	if (t->info.life_cycle == UKEY_INITIALISED)
 		t->info.life_cycle = UKEY_OPERATIONAL;
 	const bool unknown = t->info.user_pin.tries_max == 0;

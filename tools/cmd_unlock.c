@@ -214,7 +214,8 @@ static enum ukey_status wrong_answer(struct unlock *u)
 	event(t, json_pack("{s:s, s:i}", "event", "wrong", "tries_left", (int)left));
 	ui_tell("%s (%s)", ukey_status_message(UKEY_UNLOCK_WRONG), t->context);
 	if (left == 1)
-		ui_tell("%s", _("The next wrong answer blocks unlocking by phone for ever. Compare serial number and "
+		ui_tell("%s", _("The next wrong answer blocks unlocking by phone until the SO PIN is used. Compare "
+				"serial number and "
 				"challenge with the helpdesk before you go on."));
 	return u->wrong >= CHALLENGE_ANSWERS ? over(u) : UKEY_OK;
 }

@@ -81,6 +81,9 @@ static uint16_t set_pin(struct fw *fw, const struct fw_command *command, enum fw
 		fw_transaction_tries(fw, &t, pin, fw->tries_max[pin]);
 		if (tried != FW_PINS)
 			fw_transaction_tries(fw, &t, tried, fw->tries_max[tried]);
+		/* Anybody can use up the tries of the unlock key; the SO gives back those too. */
+		if (chooser == FW_PIN_BY_SO)
+			fw_transaction_tries(fw, &t, FW_PIN_UNLOCK, fw->tries_max[FW_PIN_UNLOCK]);
 		sw = fw_commit(fw, &t);
 	}
 	bytes_wipe(&new, sizeof(new));

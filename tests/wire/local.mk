@@ -20,7 +20,7 @@ WIRE_TESTS += \
 	tests/wire/test_pin \
 	tests/wire/test_pin_past \
 	tests/wire/test_traces \
-	tests/wire/test_unlock
+	tests/wire/test_unlock tests/wire/test_unlock_limits
 tests_wire_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_access_LDADD = $(wire_ldadd)
 tests_wire_test_attest_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
@@ -45,6 +45,10 @@ tests_wire_test_pin_past_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_pin_past_LDADD = $(wire_ldadd)
 tests_wire_test_traces_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_traces_LDADD = $(wire_ldadd)
+tests_wire_test_unlock_SOURCES = tests/wire/test_unlock.c tests/wire/phone.c tests/wire/phone.h
+tests_wire_test_unlock_limits_SOURCES = tests/wire/test_unlock_limits.c tests/wire/phone.c tests/wire/phone.h
+tests_wire_test_unlock_limits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_test_unlock_limits_LDADD = $(wire_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_unlock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_unlock_LDADD = $(wire_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN='"$(abs_top_srcdir)/tests/wire/golden"'
