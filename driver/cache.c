@@ -6,6 +6,7 @@
 #include "driver/cache_file.h"
 #include "driver/context.h"
 #include "driver/directory.h"
+#include "driver/directory_change.h"
 #include "driver/folder.h"
 #include "driver/token.h"
 
@@ -129,6 +130,31 @@ static const struct ukey_directory *directory_from_file(struct ukey_token *t)
 	pthread_mutex_unlock(&t->lock);
 	ukey_directory_unref(old);
 	return d;
+}
+
+void token_wrote(struct ukey_token *t, uint32_t generation, const struct directory_change *change)
+{
+	const struct ukey_directory *d = token_known_directory(t), *now = NULL, *old = NULL;
+
+	if (d && directory_change(d, change, generation, &now) != UKEY_OK)
+		now = NULL;
+	pthread_mutex_lock(&t->lock);
+	/* Nobody wrote in between: it is the directory that we knew, and our change. */
+	const bool ours = now && d == t->directory && !t->stale && generation == t->info.generation + 1;
+	if (ours) {
+		old = t->directory;
+		t->directory = directory_ref(now);
+		memcpy(t->info.digest, directory_digest(now), sizeof t->info.digest);
+	} else {
+		token_stale_locked(t);
+	}
+	t->info.generation = generation;
+	pthread_mutex_unlock(&t->lock);
+	if (ours && uses_files(t))
+		cache_save_directory(t->serial, now);
+	ukey_directory_unref(old);
+	ukey_directory_unref(d);
+	ukey_directory_unref(now);
 }
 
 void token_forget_files(struct ukey_token *t)

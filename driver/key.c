@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making, naming and deleting keys. */
 #include "driver/directory.h"
+#include "driver/directory_change.h"
 #include "driver/text.h"
 #include "driver/token.h"
 
@@ -94,7 +95,9 @@ static enum ukey_status generate(struct ukey_token *t, struct ukey_generate *how
 		token_stale(t);
 		return status;
 	}
-	token_generation(t, generation, true);
+	token_wrote(t, generation,
+		&(struct directory_change){
+			.verb = DIRECTORY_GENERATE, .number = (uint8_t)how->ref, .how = how, .made = &made});
 	const struct crypto_pubkey key = {
 		.type = a->type, .modulus = made.modulus, .exponent = made.exponent, .point = made.point};
 	return algorithm_fits(a, &key) ? UKEY_OK : UKEY_TOKEN_PROTOCOL;
@@ -133,8 +136,11 @@ static enum ukey_status delete_key(struct ukey_token *t, bool container, uint8_t
 	if (status == UKEY_OK)
 		status = t->card->delete_key(&t->port, container, number, &generation);
 	if (status == UKEY_OK)
-		token_generation(t, generation, true);
-	else if (status == UKEY_NOT_FOUND)
+		token_wrote(t, generation,
+			&(struct directory_change){
+				.verb = container ? DIRECTORY_DELETE_CONTAINER : DIRECTORY_DELETE_KEY,
+				.number = number});
+	else if (status == UKEY_NOT_FOUND || status == UKEY_TOKEN_PROTOCOL)
 		token_stale(t);
 	return token_finish(t, status);
 }
@@ -163,7 +169,11 @@ static enum ukey_status write_attributes(
 	if (status == UKEY_OK)
 		status = t->card->write(&t->port, kind, number, body, &generation);
 	if (status == UKEY_OK)
-		token_generation(t, generation, true);
+		token_wrote(t, generation,
+			&(struct directory_change){
+				.verb = DIRECTORY_WRITE, .kind = kind, .number = number, .body = body});
+	else if (status == UKEY_TOKEN_PROTOCOL)
+		token_stale(t);
 	return token_finish(t, status);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates and data objects. */
 #include "driver/directory.h"
+#include "driver/directory_change.h"
 #include "driver/text.h"
 #include "driver/token.h"
 
@@ -128,7 +129,11 @@ static enum ukey_status write_object(struct ukey_token *t, struct place p, const
 	enum ukey_status status = t->card->write(&t->port, p.kind, p.number, body, &generation);
 
 	if (status == UKEY_OK)
-		token_generation(t, generation, true);
+		token_wrote(t, generation,
+			&(struct directory_change){
+				.verb = DIRECTORY_WRITE, .kind = p.kind, .number = p.number, .body = body});
+	else if (status == UKEY_TOKEN_PROTOCOL)
+		token_stale(t);
 	return status;
 }
 
@@ -138,7 +143,10 @@ static enum ukey_status erase_object(struct ukey_token *t, struct place p)
 	enum ukey_status status = t->card->erase(&t->port, p.kind, p.number, &generation);
 
 	if (status == UKEY_OK)
-		token_generation(t, generation, true);
+		token_wrote(t, generation,
+			&(struct directory_change){.verb = DIRECTORY_ERASE, .kind = p.kind, .number = p.number});
+	else if (status == UKEY_TOKEN_PROTOCOL)
+		token_stale(t);
 	return status;
 }
 

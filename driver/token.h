@@ -23,6 +23,7 @@
 
 struct cached_certificate;
 struct channel;
+struct directory_change;
 
 struct ukey_token {
 	/* Never changes. */
@@ -93,6 +94,8 @@ enum ukey_status token_require_any(struct ukey_token *t);
 
 /* The public data has this generation now; `ours`: our own command made it so. */
 void token_generation(struct ukey_token *t, uint32_t generation, bool ours);
+/* A command of ours changed public data, and this is what it did. */
+void token_wrote(struct ukey_token *t, uint32_t generation, const struct directory_change *change);
 void token_set_info(struct ukey_token *t, const struct card_info *info);
 void token_set_role(struct ukey_token *t, enum ukey_role role);
 /* After a status: a lost log-in is forgotten. Returns the status. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The directory: whatever is accepted keeps the bounds that every caller relies on. */
 #include "common/tlv.h"
-#include "driver/directory.h"
+#include "driver/directory_change.h"
 #include "driver/text.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -49,6 +49,38 @@ static void check(const struct ukey_directory *d)
 	}
 }
 
+/* Whatever a command of ours makes of it is a directory too, with the same bounds. */
+static void change(const struct ukey_directory *d)
+{
+	/* The generator of P-256. */
+	static const uint8_t point[65] = {0x04, 0x6B, 0x17, 0xD1, 0xF2, 0xE1, 0x2C, 0x42, 0x47, 0xF8, 0xBC, 0xE6, 0xE5,
+		0x63, 0xA4, 0x40, 0xF2, 0x77, 0x03, 0x7D, 0x81, 0x2D, 0xEB, 0x33, 0xA0, 0xF4, 0xA1, 0x39, 0x45, 0xD8,
+		0x98, 0xC2, 0x96, 0x4F, 0xE3, 0x42, 0xE2, 0xFE, 0x1A, 0x7F, 0x9B, 0x8E, 0xE7, 0xEB, 0x4A, 0x7C, 0x0F,
+		0x9E, 0x16, 0x2B, 0xCE, 0x33, 0x57, 0x6B, 0x31, 0x5E, 0xCE, 0xCB, 0xB6, 0x40, 0x68, 0x37, 0xBF, 0x51,
+		0xF5};
+	const struct card_body body = {.certificate = BYTES_OF(point), .value = BYTES_OF(point), .number = 1};
+	const struct ukey_generate how = {.algorithm = UKEY_P256, .usage = UKEY_USE_SIGN};
+	const struct card_public made = {.point = BYTES_OF(point)};
+	static const enum card_object kinds[] = {
+		CARD_CERTIFICATE, CARD_OTHER_CERTIFICATE, CARD_DATA, CARD_KEY_ATTRIBUTES, CARD_CONTAINER_ATTRIBUTES};
+	const struct ukey_directory *now;
+
+	for (int verb = DIRECTORY_WRITE; verb <= DIRECTORY_DELETE_CONTAINER; verb++)
+		for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+			for (uint8_t number = 0; number < 3; number++) {
+				const struct directory_change c = {.verb = (enum directory_verb)verb,
+					.kind = kinds[i],
+					.number = number,
+					.body = &body,
+					.how = &how,
+					.made = &made};
+				if (directory_change(d, &c, 2, &now) == UKEY_OK) {
+					check(now);
+					ukey_directory_unref(now);
+				}
+			}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct ukey_directory *d;
@@ -61,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(s == UKEY_OK || s == UKEY_TOKEN_PROTOCOL);
 	if (s == UKEY_OK) {
 		check(d);
+		change(d);
 		ukey_directory_unref(d);
 	}
 	return 0;

@@ -96,6 +96,13 @@ tests_wire_personal_driver_cache_SOURCES = tests/wire/test_driver_cache.c
 tests_wire_personal_driver_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_personal_driver_cache_LDADD = $(driver_bench_ldadd)
 
+WIRE_TESTS += tests/wire/test_driver_change tests/wire/personal_driver_change
+tests_wire_test_driver_change_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_change_LDADD = $(driver_bench_ldadd)
+tests_wire_personal_driver_change_SOURCES = tests/wire/test_driver_change.c
+tests_wire_personal_driver_change_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_driver_change_LDADD = $(driver_bench_ldadd)
+
 WIRE_TESTS += tests/wire/test_driver_key
 tests_wire_test_driver_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_key_LDADD = $(driver_bench_ldadd)
