@@ -24,7 +24,8 @@ install-data-hook:
 	rm -f $(DESTDIR)$(p11moduledir)/ukey-pkcs11.la
 
 EXTRA_DIST += tests/clients/lib.sh tests/clients/pkcs11-tool.sh tests/clients/pinentry.sh tests/clients/gnutls.sh tests/clients/openssl.sh \
-	tests/clients/ssh.sh tests/clients/nss.sh tests/clients/p11-kit.sh tests/clients/java.sh tests/clients/strongswan.sh tests/clients/gnupg.sh tests/clients/eapol.sh
+	tests/clients/ssh.sh tests/clients/nss.sh tests/clients/p11-kit.sh tests/clients/java.sh tests/clients/strongswan.sh tests/clients/gnupg.sh tests/clients/eapol.sh \
+	tests/clients/firefox.sh tests/clients/chromium.sh
 
 # And so libtool does not know any more what to remove.
 uninstall-hook:
