@@ -48,11 +48,11 @@ enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum
 enum ukey_status session_pin_usable(struct session *s, enum ukey_role role);
 /* ukey_protect, and what it taught. */
 enum ukey_status session_protect(struct session *s);
+/* The same, and what the token says of itself inside: SELECT's answer came in clear, and may be anybody's. */
+enum ukey_status session_told(struct session *s);
 /* Can the helpdesk unlock it by phone? And what to do then. */
 bool session_by_phone(const struct ukey_token_info *info);
 const char *session_unlock_hint(void);
-/* The same, and what the token says of itself inside: SELECT's answer came in clear, and may be anybody's. */
-enum ukey_status session_told(struct session *s);
 /* Asks for a PIN of this kind ("PIN of ..."). */
 enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct pin *out);
 /*
