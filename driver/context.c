@@ -63,7 +63,7 @@ enum ukey_status ukey_open(struct ukey **out)
 	/* Also when the configuration is wrong: somebody is looking for the reason. */
 	log_open(u->settings.debug);
 	if (status == UKEY_OK) {
-		u->ops = transport_chosen(&arg);
+		u->ops = transport_chosen(!u->settings.no_usb, &arg);
 		status = u->ops->create(arg, &u->transport);
 	}
 	if (status == UKEY_OK)
@@ -228,7 +228,7 @@ static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, 
 		link_close(l, false);
 	} else {
 		t->seen = u->refreshes;
-		token_adopt(t, l, info);
+		token_adopt(t, l, info, r->seen.usb ? UKEY_ROAD_USB : UKEY_ROAD_PCSC);
 	}
 	if (status == UKEY_OK) {
 		r->token = t;
@@ -247,6 +247,13 @@ static enum ukey_status look(struct ukey *u, struct reader *r)
 	if (status == UKEY_OK)
 		status = ask(l, &info);
 	r->looked = true;
+	/* One device that is not ours to open says nothing of all others. */
+	if (r->seen.usb && status == UKEY_NO_PERMISSION) {
+		r->state = UKEY_READER_DENIED;
+		r->looked = false;
+		link_close(l, false);
+		return UKEY_OK;
+	}
 	switch (status) {
 	case UKEY_OK:
 		return found(u, r, l, &info);
@@ -302,15 +309,30 @@ static bool carry_over(struct ukey *u, struct reader *now, bool valid)
 	return true;
 }
 
+/*
+ * A token that was found in another reader just now, and its own USB device: whoever drives the reader drives the
+ * device. Which serial number a device has, it says itself; who says another's is not looked at while that one is here.
+ */
+static bool is_twin(struct ukey *u, const struct reader *r)
+{
+	struct ukey_token *t = r->seen.usb && r->seen.serial[0] ? token_with(u, r->seen.serial) : NULL;
+
+	return t && t->seen == u->refreshes;
+}
+
 static enum ukey_status look_at_all(struct ukey *u, struct reader *readers, size_t count, bool valid)
 {
 	enum ukey_status status = UKEY_OK;
 
 	for (size_t i = 0; i < count; i++)
 		carry_over(u, &readers[i], valid);
-	for (size_t i = 0; i < count && status == UKEY_OK; i++)
-		if (!readers[i].looked)
+	for (size_t i = 0; i < count && status == UKEY_OK; i++) {
+		if (readers[i].looked)
+			continue;
+		readers[i].twin = is_twin(u, &readers[i]);
+		if (!readers[i].twin)
 			status = look(u, &readers[i]);
+	}
 	return status;
 }
 
@@ -429,10 +451,11 @@ enum ukey_status ukey_readers(struct ukey *u, struct ukey_reader_info **list, si
 	infos = calloc(u->reader_count ? u->reader_count : 1, sizeof *infos);
 	for (size_t i = 0; infos && i < u->reader_count; i++) {
 		const struct reader *r = &u->readers[i];
-		if (r->ignored)
+		if (r->ignored || r->twin)
 			continue;
 		memcpy(infos[n].name, r->seen.name, sizeof infos[n].name);
 		infos[n].state = r->state;
+		infos[n].road = r->seen.usb ? UKEY_ROAD_USB : UKEY_ROAD_PCSC;
 		if (r->token)
 			memcpy(infos[n].serial, r->token->serial, sizeof infos[n].serial);
 		n++;

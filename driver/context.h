@@ -12,6 +12,7 @@ struct reader {
 	enum ukey_reader_state state;
 	bool looked; /* state says who is in it; false: ask (again) */
 	bool ignored;
+	bool twin;                /* the USB device of a token that was found in another reader */
 	struct ukey_token *token; /* borrowed from struct ukey's list */
 };
 

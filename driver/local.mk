@@ -23,6 +23,18 @@ libukeycore_la_SOURCES = \
 	driver/transport/ccid.c driver/transport/ccid_describe.c driver/transport/ccid.h
 libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS) $(CRYPTO_CFLAGS)
 libukeycore_la_LIBADD = $(PCSC_LIBS) $(CRYPTO_LIBS)
+usb_sources = \
+	driver/transport/roads.c \
+	driver/transport/usb.c driver/transport/usb.h \
+	driver/transport/usb_device.c driver/transport/usb_device.h \
+	driver/transport/usb_list.c driver/transport/usb_list.h
+if HAVE_LIBUSB
+libukeycore_la_SOURCES += $(usb_sources)
+libukeycore_la_CFLAGS += $(LIBUSB_CFLAGS)
+libukeycore_la_LIBADD += $(LIBUSB_LIBS)
+else
+EXTRA_DIST += $(usb_sources)
+endif
 
 lib_LTLIBRARIES += libukey.la
 libukey_la_SOURCES =

@@ -52,6 +52,12 @@ static bool set_channel(struct settings *s, const char *value)
 	return s->channel_required || strcmp(value, "auto") == 0;
 }
 
+static bool set_usb(struct settings *s, const char *value)
+{
+	s->no_usb = strcmp(value, "no") == 0;
+	return s->no_usb || strcmp(value, "auto") == 0;
+}
+
 static bool set_pinentry(struct settings *s, const char *value)
 {
 	const char *program = strcmp(value, "no") == 0 ? "" : strcmp(value, "yes") == 0 ? "pinentry" : value;
@@ -78,6 +84,7 @@ static const struct {
 	{"secure-channel", set_channel },
 	{"pinentry",       set_pinentry},
 	{"cache",          set_cache   },
+	{"usb",            set_usb     },
 };
 
 static char *trim(char *text)

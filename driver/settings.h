@@ -14,6 +14,7 @@
  *	pinentry = no | yes | /path		the PKCS#11 module asks for PINs itself (yes: the program "pinentry";
  *						OPENUKEY_PINENTRY in the environment wins)
  *	cache = yes | no			no: keep nothing of tokens for the next program
+ *	usb = auto | no			no: reach tokens through pcscd only
  * clang-format on
  */
 #ifndef UKEY_DRIVER_SETTINGS_H
@@ -35,6 +36,7 @@ struct settings {
 	bool channel_required;
 	char pinentry[SETTINGS_PATH_MAX]; /* "": no */
 	bool no_cache;
+	bool no_usb;
 };
 
 /* Both files and the environment. UKEY_CONFIG: settings_problem() says where. */

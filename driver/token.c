@@ -83,10 +83,12 @@ static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 	const enum ukey_role role = t->info.role;
 	const enum ukey_genuine genuine = t->info.genuine;
 	const bool channel = t->info.channel;
+	const enum ukey_road road = t->info.road;
 
 	memcpy(reader, t->info.reader, sizeof reader);
 	t->info = info->token;
 	memcpy(t->info.reader, reader, sizeof reader);
+	t->info.road = road;
 	t->info.present = present;
 	t->info.channel = channel;
 	/* What was proved, or failed to be, is not for the token to say. */
@@ -246,7 +248,7 @@ void token_gone(struct ukey_token *t)
 	}
 }
 
-void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info)
+void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info, enum ukey_road road)
 {
 	struct link *old;
 	uint64_t commands = link_take_count(l);
@@ -259,6 +261,7 @@ void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *i
 	t->info.genuine = info->token.genuine;
 	set_info_locked(t, info);
 	t->info.present = true;
+	t->info.road = road;
 	strncpy(t->info.reader, link_reader(l), sizeof t->info.reader - 1);
 	t->commands += commands;
 	pthread_mutex_unlock(&t->lock);

@@ -68,7 +68,7 @@ enum ukey_status token_new(struct ukey *u, const struct card_info *info, const c
 void token_gone(struct ukey_token *t);
 
 /* A link on which SELECT was just answered with `info`: the token is here (again). Takes the link over. */
-void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info);
+void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info, enum ukey_road road);
 
 /* UKEY_OK, or why nothing can be done with the token: then it is not owned. */
 enum ukey_status token_begin(struct ukey_token *t);

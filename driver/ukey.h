@@ -129,12 +129,20 @@ enum ukey_reader_state {
 	UKEY_READER_FOREIGN, /* a card that does not know our application; left alone */
 	UKEY_READER_MUTE,    /* a card that does not answer */
 	UKEY_READER_BUSY,    /* another program holds it for itself alone */
+	UKEY_READER_DENIED,  /* a USB device that this user may not open */
+};
+
+/* How a token is reached. */
+enum ukey_road {
+	UKEY_ROAD_PCSC, /* the smart card service */
+	UKEY_ROAD_USB,  /* its USB device, without a service */
 };
 
 struct ukey_reader_info {
 	char name[128];
 	enum ukey_reader_state state;
 	char serial[17]; /* of the token in it, or "" */
+	enum ukey_road road;
 };
 
 /* What the last refresh saw, for doctor and list. Free with free(). 0 commands. */
@@ -193,6 +201,7 @@ struct ukey_token_info {
 	char manufacturer[33];
 	char model[17];
 	char reader[128]; /* the reader it was last seen in */
+	enum ukey_road road;
 	bool present;
 	uint8_t protocol_major, protocol_minor;
 	uint8_t firmware[3];

@@ -18,6 +18,7 @@ include tests/wire/local.mk
 include tests/faults/local.mk
 endif
 include tests/channel/local.mk
+include tests/usb/local.mk
 if FUZZERS
 include tests/fuzz/local.mk
 endif

@@ -68,7 +68,9 @@ static bool check_service(struct doctor *d)
 	if (s == UKEY_OK)
 		s = ukey_refresh(d->t->library);
 	if (s == UKEY_OK) {
-		doctor_add(d, DOCTOR_OK, "service", "", _("the smart card service (pcscd) answers"));
+		doctor_add(d, DOCTOR_OK, "service", "", "%s",
+			here ? _("the smart card service (pcscd) answers")
+			     : _("the smart card service (pcscd) is not running; USB tokens are reached without it"));
 		return true;
 	}
 	if (s == UKEY_CONFIG)
@@ -107,6 +109,12 @@ static void check_reader(struct doctor *d, const struct ukey_reader_info *r)
 	case UKEY_READER_BUSY:
 		doctor_add(d, DOCTOR_PROBLEM, "reader", ukey_status_hint(UKEY_TOKEN_BUSY), _("reader %s: %s"), r->name,
 			ukey_status_message(UKEY_TOKEN_BUSY));
+		break;
+	case UKEY_READER_DENIED:
+		doctor_add(d, DOCTOR_PROBLEM, "reader",
+			_("have a udev rule with TAG+=\"uaccess\" for the device, plug it in again, and log in at the "
+			  "machine itself"),
+			_("reader %s: this user may not open the USB device"), r->name);
 		break;
 	}
 }

@@ -51,8 +51,9 @@ static enum ukey_status list_readers(struct tool *t, json_t *readers, size_t *se
 			(*seen)++;
 		else
 			ui_note(t, _("Reader %s: %s"), list[i].name, name_reader_state(list[i].state));
-		json_array_append_new(readers, json_pack("{s:o, s:s, s:s}", "name", ui_json_text(list[i].name), "state",
-						       name_reader_state_id(list[i].state), "serial", list[i].serial));
+		json_array_append_new(readers, json_pack("{s:o, s:s, s:s, s:s}", "name", ui_json_text(list[i].name),
+						       "state", name_reader_state_id(list[i].state), "serial",
+						       list[i].serial, "road", name_road(list[i].road)));
 	}
 	free(list);
 	return s;

@@ -142,16 +142,22 @@ static const struct {
 	[UKEY_READER_FOREIGN] = {"foreign", N_("a card of another kind")     },
 	[UKEY_READER_MUTE] = {"mute",    N_("a card that does not answer")},
 	[UKEY_READER_BUSY] = {"busy",    N_("in use by another program")  },
+	[UKEY_READER_DENIED] = {"denied",  N_("this user may not use it")   },
 };
 
 const char *name_reader_state_id(enum ukey_reader_state s)
 {
-	return s <= UKEY_READER_BUSY ? reader_states[s].id : "unknown";
+	return s <= UKEY_READER_DENIED ? reader_states[s].id : "unknown";
 }
 
 const char *name_reader_state(enum ukey_reader_state s)
 {
-	return s <= UKEY_READER_BUSY ? _(reader_states[s].text) : _("unknown");
+	return s <= UKEY_READER_DENIED ? _(reader_states[s].text) : _("unknown");
+}
+
+const char *name_road(enum ukey_road r)
+{
+	return r == UKEY_ROAD_USB ? "usb" : "pcsc";
 }
 
 /* ---- distinguished names ---- */

@@ -36,6 +36,8 @@ const char *name_reader_state(enum ukey_reader_state s);
 /* The same for --json: never translated. */
 const char *name_life_cycle_id(enum ukey_life_cycle c);
 const char *name_reader_state_id(enum ukey_reader_state s);
+/* For programs: pcsc or usb. */
+const char *name_road(enum ukey_road r);
 
 /*
  * A distinguished name from RFC 4514 text ("CN=Zhang San,O=Unit,C=CN", most specific part first; `\` escapes) or from

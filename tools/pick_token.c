@@ -84,18 +84,20 @@ static enum ukey_status why_none(struct tool *t)
 {
 	struct ukey_reader_info *list = NULL;
 	size_t count = 0;
-	unsigned seen[UKEY_READER_BUSY + 1] = {0};
+	unsigned seen[UKEY_READER_DENIED + 1] = {0};
 	enum ukey_status s = ukey_readers(t->library, &list, &count);
 
 	if (s != UKEY_OK)
 		return s;
 	for (size_t i = 0; i < count; i++)
-		if (list[i].state <= UKEY_READER_BUSY)
+		if (list[i].state <= UKEY_READER_DENIED)
 			seen[list[i].state]++;
 	if (count == 0)
 		s = UKEY_NO_READER;
 	else if (seen[UKEY_READER_BUSY] > 0)
 		s = UKEY_TOKEN_BUSY;
+	else if (seen[UKEY_READER_DENIED] > 0)
+		s = UKEY_NO_PERMISSION;
 	else if (seen[UKEY_READER_MUTE] > 0)
 		s = UKEY_COMMUNICATION;
 	else

@@ -298,9 +298,9 @@ static json_t *pin_json(const struct ukey_pin_info *pin)
 
 json_t *token_json(const struct ukey_token_info *info)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "serial", info->serial, "label",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "serial", info->serial, "label",
 		ui_json_text(info->label), "manufacturer", ui_json_text(info->manufacturer), "model",
-		ui_json_text(info->model), "reader", ui_json_text(info->reader), "state",
+		ui_json_text(info->model), "reader", ui_json_text(info->reader), "road", name_road(info->road), "state",
 		name_life_cycle_id(info->life_cycle), "user_pin", pin_json(&info->user_pin), "so_pin",
 		pin_json(&info->so_pin), "unlock_key", pin_json(&info->unlock_key));
 }

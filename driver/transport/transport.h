@@ -24,8 +24,10 @@ struct transport_reader {
 	char name[READER_NAME_MAX];
 	uint64_t events; /* another number after each card in, card out, and restart of the service */
 	bool present;
-	bool mute;      /* a card that does not answer to power */
-	bool exclusive; /* some program holds it for itself */
+	bool mute;       /* a card that does not answer to power */
+	bool exclusive;  /* some program holds it for itself */
+	bool usb;        /* a USB device that is reached without a service */
+	char serial[17]; /* of the USB device, as it says, or "" */
 };
 
 struct transport_ops {
@@ -53,7 +55,8 @@ struct transport_ops {
 
 	/*
 	 * UKEY_TOKEN_REMOVED: no card, or no such reader. UKEY_TOKEN_BUSY: somebody else's. UKEY_COMMUNICATION: mute.
-	 * UKEY_NO_SERVICE, UKEY_NO_PERMISSION, UKEY_MEMORY.
+	 * UKEY_NO_SERVICE, UKEY_NO_PERMISSION, UKEY_MEMORY. Of a USB device: UKEY_NOT_SUPPORTED, UKEY_TOKEN_PROTOCOL
+	 * when it cannot be driven as a token.
 	 */
 	enum ukey_status (*open)(struct transport *t, const char *reader, struct connection **out);
 	/* After UKEY_TOKEN_RESET: be connected again. */
@@ -74,12 +77,15 @@ struct transport_ops {
 };
 
 extern const struct transport_ops transport_pcsc;
+/* PC/SC, and USB behind one set of functions: what of USB can be had without pcscd. */
+extern const struct transport_ops transport_roads;
 
 /*
- * For tests: what the following ukey_open()s of this process use instead of PC/SC. NULL: PC/SC again. Not exported from
- * the shared library.
+ * For tests: what the following ukey_open()s of this process use instead. NULL: the usual again. Not exported from the
+ * shared library.
  */
 void transport_use(const struct transport_ops *ops, void *arg);
-const struct transport_ops *transport_chosen(void **arg);
+/* The usual is PC/SC; with `usb`, where libusb was there when this was built, both roads. */
+const struct transport_ops *transport_chosen(bool usb, void **arg);
 
 #endif

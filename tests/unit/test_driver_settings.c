@@ -75,6 +75,20 @@ static void good_files(void **state)
 	assert_string_equal(s.debug, "");
 }
 
+static void usb(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	assert_int_equal(load(&s, ""), UKEY_OK);
+	assert_false(s.no_usb);
+	assert_int_equal(load(&s, "usb = no\n"), UKEY_OK);
+	assert_true(s.no_usb);
+	assert_int_equal(load(&s, "usb = no\nusb = auto\n"), UKEY_OK);
+	assert_false(s.no_usb);
+	assert_int_equal(load(&s, "usb = yes\n"), UKEY_CONFIG);
+}
+
 static void bad_files_name_the_line(void **state)
 {
 	static const struct {
@@ -171,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files),
+		cmocka_unit_test(usb),
 		cmocka_unit_test(bad_files_name_the_line),
 		cmocka_unit_test(the_environment_wins),
 		cmocka_unit_test(no_home_and_no_file_are_fine),

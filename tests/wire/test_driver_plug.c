@@ -393,7 +393,7 @@ static void closing_ends_a_wait_that_just_begins(void **state)
 	pthread_t thread;
 	void *arg;
 
-	prompt_ops = transport_chosen(&arg);
+	prompt_ops = transport_chosen(false, &arg);
 	late = *prompt_ops;
 	late.wait = wait_late;
 	transport_use(&late, arg);

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The emulated token as a USB device without any USB: a third carrier of the device model, for machines whose kernel
+ *has no USB and for fast tests. umockdev shows a program a /sys and a /dev of our making, and asks us what the usbfs
+ *calls of libusb answer.
+ *
+ *	umockdev-wrapper umock_token [OPTION]... FLASH PROGRAM ARG...
+ *
+ * runs PROGRAM with the token plugged in, and ends with its exit status. In it, UMOCK_PID is our process:
+ *	SIGUSR1		unplug
+ *	SIGUSR2		plug in again, as the kernel does it: with another device number
+ * Options: --message N   dwMaxCCIDMessageLength
+ *          --serial HEX  of a new token
+ *          --id V:P      vendor and product
+ *          --held        another program has claimed the interface
+ *          --denied      the device's file may not be opened
+ *          --slow MS     each command takes so long
+ *          --pull N      pulled inside the N-th APDU
+ */
+#include "config.h"
+
+#include "firmware-emu/link/usb_device.h"
+#include "firmware-emu/token.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <linux/usbdevice_fs.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <umockdev.h>
+#include <unistd.h>
+
+/* A transfer that a host waits for. */
+struct flight {
+	struct flight *next;
+	UMockdevIoctlClient *client;
+	UMockdevIoctlData *urb, *buffer;
+	gulong address; /* of the host's struct */
+	bool done;
+};
+
+struct mock {
+	UMockdevTestbed *testbed;
+	struct usb_device *device;
+	struct link_token token, real;
+	struct hal *hal;
+	unsigned number; /* of the device on its bus */
+	bool plugged, held, denied;
+	unsigned slow, pull, apdus;
+	uint16_t vendor, product;
+	char serial[17];
+	GMainLoop *loop;
+	int child_status;
+
+	pthread_mutex_t lock;
+	pthread_cond_t woken;
+	struct flight *flights;
+	UMockdevIoctlClient *claimer;
+};
+
+static struct mock mock = {.lock = PTHREAD_MUTEX_INITIALIZER, .woken = PTHREAD_COND_INITIALIZER, .number = 2};
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "umock_token: %s: %s\n", what, why);
+	exit(99);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- transfers ----------------------------------------------------------------------------------------------------
+ */
+
+static struct usbdevfs_urb *urb_of(const struct flight *f)
+{
+	return (struct usbdevfs_urb *)(void *)f->urb->data;
+}
+
+/* Under the lock. `at`: where the data goes in the host's buffer. */
+static void finish(struct flight *f, int status, struct bytes data, size_t at, size_t length)
+{
+	int actual = (int)length;
+
+	if (data.len > 0)
+		umockdev_ioctl_data_update(f->buffer, (gint)at, (guint8 *)(uintptr_t)data.data, (gint)data.len);
+	umockdev_ioctl_data_update(f->urb, offsetof(struct usbdevfs_urb, status), (guint8 *)&status, sizeof status);
+	umockdev_ioctl_data_update(
+		f->urb, offsetof(struct usbdevfs_urb, actual_length), (guint8 *)&actual, sizeof actual);
+	f->done = true;
+}
+
+static int error_of(enum usb_outcome outcome)
+{
+	return outcome == USB_STALLED ? -EPIPE : 0;
+}
+
+static void serve_in(struct flight *f)
+{
+	static uint8_t room[CCID_MESSAGE_MAX + 64];
+	const struct usbdevfs_urb *u = urb_of(f);
+	size_t most = (size_t)u->buffer_length < sizeof room ? (size_t)u->buffer_length : sizeof room;
+	struct builder b = builder_of(room, most);
+	enum usb_outcome outcome = usb_in(mock.device, u->endpoint, &b);
+
+	if (outcome != USB_NOTHING)
+		finish(f, error_of(outcome), builder_bytes(&b), 0, b.len);
+}
+
+static void serve_control(struct flight *f)
+{
+	uint8_t room[USB_CONTROL_MAX];
+	const uint8_t *s = f->buffer->data;
+	const struct usb_setup setup = {.request_type = s[0],
+		.request = s[1],
+		.value = (uint16_t)(s[2] | s[3] << 8),
+		.index = (uint16_t)(s[4] | s[5] << 8),
+		.length = (uint16_t)(s[6] | s[7] << 8)};
+	struct builder b = builder_of(room, sizeof room);
+	enum usb_outcome outcome = usb_control(mock.device, &setup, BYTES_NONE, &b);
+
+	finish(f, error_of(outcome), builder_bytes(&b), 8, b.len);
+}
+
+static void serve(struct flight *f)
+{
+	const struct usbdevfs_urb *u = urb_of(f);
+
+	if (u->type == USBDEVFS_URB_TYPE_CONTROL) {
+		serve_control(f);
+	} else if (u->endpoint & 0x80) {
+		serve_in(f);
+	} else {
+		enum usb_outcome outcome =
+			usb_out(mock.device, u->endpoint, BYTES(f->buffer->data, (size_t)u->buffer_length));
+		finish(f, error_of(outcome), BYTES_NONE, 0, outcome == USB_DONE ? (size_t)u->buffer_length : 0);
+	}
+}
+
+/* ---- usbfs --------------------------------------------------------------------------------------------------------
+ */
+
+static int submit(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+{
+	struct flight *f = calloc(1, sizeof *f), **at = &mock.flights;
+
+	if (!f)
+		return ENOMEM;
+	f->client = client;
+	f->urb = umockdev_ioctl_data_resolve(arg, 0, sizeof(struct usbdevfs_urb), NULL);
+	f->address = f->urb->client_addr;
+	int length = urb_of(f)->buffer_length;
+	f->buffer = umockdev_ioctl_data_resolve(
+		f->urb, offsetof(struct usbdevfs_urb, buffer), (gsize)(length > 0 ? length : 1), NULL);
+	while (*at)
+		at = &(*at)->next;
+	*at = f;
+	serve(f);
+	return 0;
+}
+
+static void drop(struct flight **at)
+{
+	struct flight *f = *at;
+
+	*at = f->next;
+	free(f);
+}
+
+static int reap(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+{
+	for (int round = 0; round < 2; round++) {
+		usb_tick(mock.device, now_ms());
+		for (struct flight **at = &mock.flights; *at; at = &(*at)->next) {
+			struct flight *f = *at;
+			if (f->client != client)
+				continue;
+			if (!f->done)
+				serve(f);
+			if (!f->done)
+				continue;
+			UMockdevIoctlData *to = umockdev_ioctl_data_resolve(arg, 0, sizeof(void *), NULL);
+			umockdev_ioctl_data_set_ptr(to, 0, f->urb);
+			drop(at);
+			return 0;
+		}
+		/* The mocked file is always ready, so the host asks without a pause: here it is made. */
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 500 * 1000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		if (round == 0)
+			pthread_cond_timedwait(&mock.woken, &mock.lock, &until);
+	}
+	return EAGAIN;
+}
+
+static int discard(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+{
+	gulong address = *(gulong *)(void *)arg->data;
+
+	for (struct flight *f = mock.flights; f; f = f->next) {
+		if (f->client == client && f->address == address && !f->done) {
+			finish(f, -ENOENT, BYTES_NONE, 0, 0);
+			return 0;
+		}
+	}
+	return EINVAL;
+}
+
+static int claim(UMockdevIoctlClient *client)
+{
+	if (mock.held || (mock.claimer && mock.claimer != client))
+		return EBUSY;
+	mock.claimer = client;
+	return 0;
+}
+
+static int clear_halt(UMockdevIoctlData *arg)
+{
+	UMockdevIoctlData *d = umockdev_ioctl_data_resolve(arg, 0, sizeof(unsigned), NULL);
+	const struct usb_setup s = {
+		.request_type = 0x02, .request = 1, .index = (uint16_t) * (unsigned *)(void *)d->data};
+	struct builder none = builder_of(NULL, 0);
+
+	return usb_control(mock.device, &s, BYTES_NONE, &none) == USB_DONE ? 0 : EPIPE;
+}
+
+/* An errno. Under the lock. */
+static int answer(gulong request, UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+{
+	if (!mock.plugged)
+		return ENODEV;
+	switch (request) {
+	case USBDEVFS_GET_CAPABILITIES: {
+		uint32_t capabilities = USBDEVFS_CAP_NO_PACKET_SIZE_LIM;
+		UMockdevIoctlData *d = umockdev_ioctl_data_resolve(arg, 0, sizeof capabilities, NULL);
+		umockdev_ioctl_data_update(d, 0, (guint8 *)&capabilities, sizeof capabilities);
+		return 0;
+	}
+	case USBDEVFS_CLAIMINTERFACE:
+	case USBDEVFS_DISCONNECT_CLAIM:
+		return claim(client);
+	case USBDEVFS_RELEASEINTERFACE:
+		if (mock.claimer == client)
+			mock.claimer = NULL;
+		return 0;
+	case USBDEVFS_CLEAR_HALT:
+		return clear_halt(arg);
+	case USBDEVFS_SETINTERFACE:
+	case USBDEVFS_SETCONFIGURATION:
+	case USBDEVFS_RESET:
+		return 0;
+	case USBDEVFS_GETDRIVER:
+	case USBDEVFS_IOCTL: /* no kernel driver to be taken off, or given back */
+		return ENODATA;
+	case USBDEVFS_SUBMITURB:
+		return submit(client, arg);
+	case USBDEVFS_REAPURB:
+	case USBDEVFS_REAPURBNDELAY:
+		return reap(client, arg);
+	case USBDEVFS_DISCARDURB:
+		return discard(client, arg);
+	default:
+		return ENOTTY;
+	}
+}
+
+static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer data)
+{
+	(void)base;
+	(void)data;
+	pthread_mutex_lock(&mock.lock);
+	int error = answer(umockdev_ioctl_client_get_request(client), client, umockdev_ioctl_client_get_arg(client));
+	pthread_mutex_unlock(&mock.lock);
+	umockdev_ioctl_client_complete(client, error ? -1 : 0, error);
+	return TRUE;
+}
+
+/* Its file was closed. */
+static void on_vanished(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer data)
+{
+	(void)base;
+	(void)data;
+	pthread_mutex_lock(&mock.lock);
+	for (struct flight **at = &mock.flights; *at;) {
+		if ((*at)->client == client)
+			drop(at);
+		else
+			at = &(*at)->next;
+	}
+	if (mock.claimer == client)
+		mock.claimer = NULL;
+	pthread_mutex_unlock(&mock.lock);
+}
+
+/* ---- the device in its port ---------------------------------------------------------------------------------------
+ */
+
+static void put_hex(GString *s, void (*descriptor)(const struct usb_device *, struct builder *))
+{
+	uint8_t raw[USB_CONFIG_SIZE];
+	struct builder b = builder_of(raw, sizeof raw);
+
+	descriptor(mock.device, &b);
+	for (size_t i = 0; i < b.len; i++)
+		g_string_append_printf(s, "%02X", raw[i]);
+}
+
+static void show_device(void)
+{
+	GString *hex = g_string_new(NULL), *text = g_string_new(NULL);
+	GError *error = NULL;
+	char node[64];
+
+	put_hex(hex, usb_device_descriptor);
+	put_hex(hex, usb_config_descriptor);
+	snprintf(node, sizeof node, "/dev/bus/usb/001/%03u", mock.number);
+	g_string_printf(text,
+		"P: /devices/usb1/1-1\nN: bus/usb/001/%03u=%s\nE: DEVNAME=%s\nE: DEVTYPE=usb_device\n"
+		"E: SUBSYSTEM=usb\nE: BUSNUM=001\nE: DEVNUM=%03u\nE: MAJOR=189\nE: MINOR=%u\n"
+		"A: bConfigurationValue=1\\n\nA: busnum=1\\n\nA: devnum=%u\\n\nA: speed=12\\n\n"
+		"A: idVendor=%04x\\n\nA: idProduct=%04x\\n\nA: bNumConfigurations=1\\n\nA: serial=%s\\n\n"
+		"A: manufacturer=OpenUKey\\n\nA: product=OpenUKey token\\n\nH: descriptors=%s\n\n"
+		"P: /devices/usb1/1-1/1-1:1.0\nE: DEVTYPE=usb_interface\nE: SUBSYSTEM=usb\nE: INTERFACE=11/0/0\n"
+		"A: bInterfaceNumber=00\\n\nA: bInterfaceClass=0b\\n\n\n",
+		mock.number, hex->str, node, mock.number, mock.number - 1, mock.number, mock.vendor, mock.product,
+		mock.serial, hex->str);
+	if (!umockdev_testbed_add_from_string(mock.testbed, text->str, &error))
+		die("testbed", error->message);
+	UMockdevIoctlBase *handler = g_object_new(UMOCKDEV_TYPE_IOCTL_BASE, NULL);
+	g_signal_connect(handler, "handle-ioctl", G_CALLBACK(on_ioctl), NULL);
+	g_signal_connect(handler, "client-vanished", G_CALLBACK(on_vanished), NULL);
+	if (!umockdev_testbed_attach_ioctl(mock.testbed, node, handler, &error))
+		die("ioctl", error->message);
+	g_string_free(hex, TRUE);
+	g_string_free(text, TRUE);
+	if (mock.denied) {
+		char path[512];
+		snprintf(path, sizeof path, "%s%s", umockdev_testbed_get_root_dir(mock.testbed), node);
+		if (chmod(path, 0) != 0)
+			die(path, strerror(errno));
+	}
+}
+
+static void plug(void)
+{
+	const struct usb_setup configure = {.request = 9, .value = 1};
+	struct builder none = builder_of(NULL, 0);
+
+	mock.real.power_up(mock.real.self);
+	usb_attach(mock.device);
+	(void)usb_control(mock.device, &configure, BYTES_NONE, &none);
+	pthread_mutex_lock(&mock.lock);
+	mock.plugged = true;
+	pthread_mutex_unlock(&mock.lock);
+	show_device();
+}
+
+static void pull(void)
+{
+	pthread_mutex_lock(&mock.lock);
+	bool was = mock.plugged;
+	mock.plugged = false;
+	pthread_cond_broadcast(&mock.woken);
+	pthread_mutex_unlock(&mock.lock);
+	if (!was)
+		return;
+	mock.real.power_cut(mock.real.self);
+	usb_detach(mock.device);
+	umockdev_testbed_remove_device(mock.testbed, "/sys/devices/usb1/1-1");
+	mock.number++;
+}
+
+static gboolean on_unplug(gpointer data)
+{
+	(void)data;
+	pull();
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_plug(gpointer data)
+{
+	(void)data;
+	plug();
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean pull_now(gpointer data)
+{
+	(void)data;
+	pull();
+	return G_SOURCE_REMOVE;
+}
+
+/* ---- the token's thread -------------------------------------------------------------------------------------------
+ */
+
+static bool transceive(void *self, struct bytes command, struct bytes *out)
+{
+	struct timespec pause = {.tv_sec = mock.slow / 1000, .tv_nsec = (long)(mock.slow % 1000) * 1000000};
+
+	(void)self;
+	if (mock.slow)
+		nanosleep(&pause, NULL);
+	if (mock.pull && ++mock.apdus == mock.pull) {
+		mock.pull = 0;
+		g_idle_add(pull_now, NULL);
+		return false;
+	}
+	return mock.real.transceive(mock.real.self, command, out);
+}
+
+static void reset(void *self)
+{
+	(void)self;
+	mock.real.reset(mock.real.self);
+}
+
+static struct bytes atr(void *self)
+{
+	(void)self;
+	return mock.real.atr(mock.real.self);
+}
+
+static void *work(void *arg)
+{
+	/* A token that lost its power in mid-command goes on when it is plugged in again. */
+	while (!usb_work(arg))
+		;
+	return NULL;
+}
+
+static void wake(void *arg)
+{
+	(void)arg;
+	pthread_cond_broadcast(&mock.woken);
+}
+
+/* ---- the program --------------------------------------------------------------------------------------------------
+ */
+
+static void on_exit_of_child(GPid pid, gint status, gpointer data)
+{
+	(void)pid;
+	(void)data;
+	mock.child_status = WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+	g_main_loop_quit(mock.loop);
+}
+
+static void make_token(const char *flash, const uint8_t *serial, size_t message_max)
+{
+	const struct hal_options h = {.flash = flash, .create = true, .serial = serial};
+	char error[512] = "out of memory";
+	uint8_t number[8];
+
+	mock.hal = hal_open(&h, error, sizeof error);
+	struct token *token = mock.hal ? token_new(mock.hal) : NULL;
+	if (!token)
+		die(flash, error);
+	mock.real = token_for_link(token);
+	mock.token = (struct link_token){.self = &mock, .reset = reset, .transceive = transceive, .atr = atr};
+	hal_serial(mock.hal, number);
+	for (size_t i = 0; i < sizeof number; i++)
+		snprintf(mock.serial + 2 * i, 3, "%02X", number[i]);
+	struct usb_options o = {.vendor = mock.vendor,
+		.product = mock.product,
+		.message_max = message_max,
+		.token = mock.token,
+		.wake = wake};
+	memcpy(o.serial, mock.serial, sizeof o.serial);
+	mock.device = usb_device_new(&o);
+	if (!mock.device)
+		die("device", "out of memory");
+}
+
+static unsigned long number_of(const char *text, int base)
+{
+	char *end;
+	unsigned long v = strtoul(text ? text : "", &end, base);
+
+	if (!text || end == text || (*end && *end != ':'))
+		die("not a number", text ? text : "(nothing)");
+	return v;
+}
+
+int main(int argc, char **argv)
+{
+	size_t message_max = 0;
+	uint8_t serial[8];
+	bool has_serial = false;
+	int i = 1;
+	pthread_t thread;
+	GPid child;
+	GError *error = NULL;
+	char self[16];
+
+	mock.vendor = USB_DEFAULT_VENDOR;
+	mock.product = USB_DEFAULT_PRODUCT;
+	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+		if (strcmp(argv[i], "--held") == 0) {
+			mock.held = true;
+		} else if (strcmp(argv[i], "--denied") == 0) {
+			mock.denied = true;
+		} else if (strcmp(argv[i], "--message") == 0) {
+			message_max = number_of(argv[++i], 10);
+		} else if (strcmp(argv[i], "--slow") == 0) {
+			mock.slow = (unsigned)number_of(argv[++i], 10);
+		} else if (strcmp(argv[i], "--pull") == 0) {
+			mock.pull = (unsigned)number_of(argv[++i], 10);
+		} else if (strcmp(argv[i], "--serial") == 0) {
+			uint64_t v = strtoull(argv[++i], NULL, 16);
+			for (size_t k = 0; k < 8; k++)
+				serial[k] = (uint8_t)(v >> (56 - 8 * k));
+			has_serial = true;
+		} else if (strcmp(argv[i], "--id") == 0) {
+			mock.vendor = (uint16_t)number_of(argv[++i], 16);
+			mock.product = (uint16_t)number_of(strchr(argv[i], ':') + 1, 16);
+		} else {
+			die("unknown option", argv[i]);
+		}
+	}
+	if (argc - i < 2)
+		die("usage", "umock_token [OPTION]... FLASH PROGRAM ARG...");
+	make_token(argv[i], has_serial ? serial : NULL, message_max);
+	mock.testbed = umockdev_testbed_new();
+	mock.loop = g_main_loop_new(NULL, FALSE);
+	g_unix_signal_add(SIGUSR1, on_unplug, NULL);
+	g_unix_signal_add(SIGUSR2, on_plug, NULL);
+	if (pthread_create(&thread, NULL, work, mock.device) != 0)
+		die("thread", "cannot start one");
+	plug();
+	snprintf(self, sizeof self, "%ld", (long)getpid());
+	g_setenv("UMOCK_PID", self, TRUE);
+	if (!g_spawn_async(NULL, argv + i + 1, NULL,
+		    G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, &child,
+		    &error))
+		die(argv[i + 1], error->message);
+	g_child_watch_add(child, on_exit_of_child, NULL);
+	g_main_loop_run(mock.loop);
+	/* The chip may be at work for ever: it ends with us. The testbed takes its folder along. */
+	g_object_unref(mock.testbed);
+	fflush(stdout);
+	_exit(mock.child_status);
+}
