@@ -28,7 +28,7 @@ is "it ends well" $? 0
 is "every step is good" "$(rows "$work/out" ok)" $steps
 is "no step failed" "$(grep -c FAIL "$work/out")" 0
 [ $((SECONDS - begun)) -le 180 ] && ok "it takes under three minutes" || bad "it took $((SECONDS - begun)) s"
-for file in contract.rsa contract.ec2 contract.p7s again.p7s after.p7s rsa.pem; do
+for file in contract.rsa contract.ec2 contract.p7s again.p7s after.p7s rsa.pem factory/root.pem desk/desk.db; do
 	try "it made $file" test -s "$work/kept/$file"
 done
 grep -qE '246810|135791|975310' "$work/out" && bad "it shows a PIN" || ok "it shows no PIN"
