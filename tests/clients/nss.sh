@@ -119,6 +119,7 @@ sign_pdf() # PIN KEY
 pdf
 if command -v pdfsig >/dev/null; then
 	version pdfsig pdfsig -v
+	# Not with EC: it leaves as much room as a first signature needs, and the second may be a byte longer.
 	try "pdfsig signs a PDF" sign_pdf "$pin" rsa
 	says "  and says that it is good" "Signature is Valid" pdfsig -nssdir "$db" out.pdf
 	says "  by the holder" "Common Name: holder rsa" pdfsig -nssdir "$db" out.pdf
