@@ -26,15 +26,19 @@ declare -A budget=(
 	["PKCS#11: decryption, RSA"]=1
 	["PKCS#11: ECDH"]=1
 	["PKCS#11: digest"]=0
-	["PKCS#11: a certificate written, all objects listed"]=2
+	["PKCS#11: a certificate written, all objects listed"]=1
 	["PKCS#11: C_Logout"]=1
 	["PKCS#11: C_Finalize"]=0
+	["PKCS#11, a known token: first look"]=1
+	["PKCS#11, a known token: all objects, one certificate"]=0
+	["PKCS#11, a known token: C_Login"]=1
+	["PKCS#11, a known token: first signature"]=1
 	["ukey list (a blank token)"]=1
 	["ukey init"]=2
-	["ukey key generate, RSA-2048"]=6
-	["ukey key generate, P-256"]=6
-	["ukey cert import"]=5
-	["ukey sign, RSA"]=6
+	["ukey key generate, RSA-2048"]=5
+	["ukey key generate, P-256"]=4
+	["ukey cert import"]=4
+	["ukey sign, RSA"]=4
 	["ukey pin change"]=3
 	["ukey pin unlock"]=2
 )
@@ -43,6 +47,7 @@ declare -A budget=(
 # two otherwise; and one to give it back. A command of ukey is such a program.
 declare -A opening=(
 	["PKCS#11: C_Login"]=3
+	["PKCS#11, a known token: C_Login"]=2
 	["PKCS#11: C_Finalize"]=1
 )
 for step in "${!budget[@]}"; do

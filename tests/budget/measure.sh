@@ -44,7 +44,7 @@ road_walk()
 	printf 24681012 >so.pin
 	chmod 600 ./*.pin
 	printf 'text\n' >text
-	export PATH=$UKEY_BUILD:$PATH HOME=$PWD PKCS11_MODULE_PATH=$module XDG_STATE_HOME=$PWD/state
+	export PATH=$UKEY_BUILD:$PATH HOME=$PWD PKCS11_MODULE_PATH=$module XDG_STATE_HOME=$PWD/state XDG_CACHE_HOME=$PWD/cache
 	pcscd_start || return 1
 	if [ "$road_token" = inside ]; then
 		factory_start && personalize inside --serial 00554B4559000002 && emu_start inside || return 1
@@ -67,7 +67,8 @@ road_walk()
 		measure "ukey sign, RSA" ukey sign text --key-ref rsa --pin-file user.pin --output text.p7s --quiet &&
 		measure "ukey pin change" ukey pin change --pin-file user.pin --new-pin-file new.pin &&
 		measure "ukey pin unlock" ukey pin unlock --so-pin-file so.pin --new-pin-file user.pin || return 1
-	rm -rf "$XDG_STATE_HOME"
+	# A user who has never seen this token; and then the next program of the same user.
+	rm -rf "$XDG_STATE_HOME" "$XDG_CACHE_HOME"
 	coproc p11 { "$UKEY_BUILD/tests/budget/p11_steps" "$module" user.pin; }
 	# shellcheck disable=SC2154 # set by coproc
 	p11_pid=$p11_PID
@@ -84,7 +85,11 @@ road_walk()
 		"digest:PKCS#11: digest" \
 		"write-certificate:PKCS#11: a certificate written, all objects listed" \
 		"logout:PKCS#11: C_Logout" \
-		"finish:PKCS#11: C_Finalize"; do
+		"finish:PKCS#11: C_Finalize" \
+		"look:PKCS#11, a known token: first look" \
+		"login:PKCS#11, a known token: C_Login" \
+		"list:PKCS#11, a known token: all objects, one certificate" \
+		"sign-rsa:PKCS#11, a known token: first signature"; do
 		measure "${step#*:}" p11_step "${step%%:*}" || return 1
 	done
 	p11_close
