@@ -47,9 +47,10 @@ static enum ukey_status list_readers(struct tool *t, json_t *readers, size_t *se
 	enum ukey_status s = ukey_readers(t->library, &list, count);
 
 	for (size_t i = 0; s == UKEY_OK && i < *count; i++) {
-		if (list[i].state == UKEY_READER_TOKEN)
+		/* what is in a reader that another program holds, nobody knows */
+		if (list[i].state == UKEY_READER_TOKEN || list[i].state == UKEY_READER_BUSY)
 			(*seen)++;
-		else
+		if (list[i].state != UKEY_READER_TOKEN)
 			ui_note(t, _("Reader %s: %s"), list[i].name, name_reader_state(list[i].state));
 		json_array_append_new(readers, json_pack("{s:o, s:s, s:s, s:s}", "name", ui_json_text(list[i].name),
 						       "state", name_reader_state_id(list[i].state), "serial",
