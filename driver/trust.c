@@ -33,6 +33,7 @@
 struct trust_roots {
 	X509_STORE *store;
 	unsigned count;
+	bool no_memory; /* for one of them: then something may be missing */
 };
 
 static _Thread_local char problem[512];
@@ -51,6 +52,17 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 	va_end(args);
 }
 
+/* What failed, failed for want of memory, and says nothing of a certificate. OpenSSL's list of errors is empty then. */
+static bool no_memory(void)
+{
+	unsigned long error;
+	bool is = false;
+
+	while ((error = ERR_get_error()) != 0)
+		is = is || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+	return is;
+}
+
 /* ---- roots ------------------------------------------------------------------------------------------------------- */
 
 static void read_pem(struct trust_roots *r, FILE *f, const char *path)
@@ -58,6 +70,7 @@ static void read_pem(struct trust_roots *r, FILE *f, const char *path)
 	X509 *x;
 	unsigned found = 0;
 
+	ERR_clear_error();
 	while (r->count < ROOTS_MAX && (x = PEM_read_X509(f, NULL, NULL, NULL)) != NULL) {
 		if (X509_STORE_add_cert(r->store, x) == 1) {
 			r->count++;
@@ -67,7 +80,7 @@ static void read_pem(struct trust_roots *r, FILE *f, const char *path)
 	}
 	if (found == 0)
 		say(_("%s: no certificate in PEM"), path);
-	ERR_clear_error();
+	r->no_memory = no_memory() || r->no_memory;
 }
 
 static void read_file(struct trust_roots *r, const char *path)
@@ -140,12 +153,13 @@ static struct trust_roots *roots_new(void)
 
 static enum ukey_status roots_result(struct trust_roots *r, struct trust_roots **out)
 {
-	if (r->count > 0) {
+	if (r->count > 0 && !r->no_memory) {
 		*out = r;
 		return UKEY_OK;
 	}
+	const enum ukey_status status = r->no_memory ? UKEY_MEMORY : UKEY_NO_ROOTS;
 	trust_close(r);
-	return UKEY_NO_ROOTS;
+	return status;
 }
 
 enum ukey_status trust_open_path(const char *path, struct trust_roots **out)
@@ -403,15 +417,16 @@ enum ukey_status trust_check(const struct trust_roots *r, enum trust_kind kind, 
 	const char *wrong = "the chain is malformed, too long, or has bytes left over";
 
 	problem[0] = '\0';
+	ERR_clear_error();
 	if (parse(chain, &p)) {
 		leaf.der = p.leaf_der;
 		wrong = check(r, &p, kind, serial, &leaf);
 	}
 	parsed_free(&p);
-	ERR_clear_error();
+	const bool memory = no_memory();
 	if (wrong) {
 		say("%s", _(wrong));
-		return UKEY_NOT_GENUINE;
+		return memory ? UKEY_MEMORY : UKEY_NOT_GENUINE;
 	}
 	*out = leaf;
 	return UKEY_OK;

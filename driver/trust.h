@@ -36,7 +36,7 @@ struct trust_leaf {
 
 /*
  * The chain is glued together, issuer first, leaf last; every byte of it is accounted for. serial: the token's; NULL:
- * any. UKEY_NOT_GENUINE: trust_problem() says why. Nothing of `out` is set then.
+ * any. UKEY_NOT_GENUINE: trust_problem() says why; UKEY_MEMORY: nothing is known. Nothing of `out` is set then.
  */
 enum ukey_status trust_check(const struct trust_roots *r, enum trust_kind kind, struct bytes chain, const char *serial,
 	struct trust_leaf *out);

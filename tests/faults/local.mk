@@ -15,7 +15,11 @@ tests_faults_test_driver_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_driver_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=mmap
 tests_faults_test_driver_memory_LDADD = $(driver_bench_ldadd)
 
-# Both once more on tokens from the factory, inside the secure channel.
+FAULT_TESTS += tests/faults/test_driver_crypto_memory
+tests_faults_test_driver_crypto_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_faults_test_driver_crypto_memory_LDADD = $(driver_bench_ldadd)
+
+# Two of them once more on tokens from the factory, inside the secure channel.
 FAULT_TESTS += tests/faults/personal_unplug tests/faults/personal_driver_memory
 tests_faults_personal_unplug_SOURCES = tests/faults/test_unplug.c
 tests_faults_personal_unplug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
