@@ -196,7 +196,7 @@ static void the_order_and_every_byte_count(void **state)
 	(void)state;
 	refused(CHECK(2, &device, &device_ca), "the leaf is a CA");
 	refused(CHECK(3, &device_ca, &root, &device), "not in order");
-	refused(CHECK(1, &device), "unable to get");
+	refused(CHECK(1, &device), "lead to no root");
 	refused(CHECK(3, &device_ca, &device_ca, &device), "not in order");
 	refused(CHECK(3, &attestation_ca, &device_ca, &device), "not in order");
 	refused(CHECK(4, &root, &attestation_ca, &device_ca, &device), "do not belong");
