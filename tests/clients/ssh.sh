@@ -8,6 +8,7 @@ need sshd
 need ssh-agent
 need git
 clients_start "$@"
+grep -q ' 4294967295$' /proc/self/uid_map || { echo "sshd wants users of its own: run this as root"; exit 77; }
 version ssh ssh -V
 
 # ---- a server that lets the holder in ----
