@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,20 +30,21 @@ static const char *absolute(const char *variable)
 	return value && value[0] == '/' ? value : NULL;
 }
 
-static bool own(int fd)
+/* What root made in another user's home (sudo) would be of no use to that user any more. */
+static bool may_make(int at)
 {
 	struct stat st;
-	return fstat(fd, &st) == 0 && st.st_uid == geteuid();
+	return geteuid() != 0 || (fstat(at, &st) == 0 && st.st_uid == 0);
 }
 
-/* The folder `name` in `at`, which is closed. Nothing is made in another user's: it would not be theirs. */
+/* The folder `name` in `at`, which is closed. */
 static int step(int at, const char *name, bool make, int flags)
 {
 	int fd = -1;
 
 	if (at < 0)
 		return -1;
-	if (make && own(at))
+	if (make && may_make(at))
 		mkdirat(at, name, 0700);
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
 	int why = errno;
@@ -51,12 +53,29 @@ static int step(int at, const char *name, bool make, int flags)
 	return fd;
 }
 
+static void make_named(const char *path)
+{
+	char *parent = strdup(path), *slash = parent ? strrchr(parent, '/') : NULL;
+	int at = -1;
+
+	if (slash) {
+		*slash = '\0';
+		at = open(slash == parent ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (at >= 0) {
+		if (may_make(at))
+			mkdirat(at, slash + 1, 0700);
+		close(at);
+	}
+	free(parent);
+}
+
 static int open_base(enum folder_kind kind, bool make)
 {
 	const char *base = absolute(bases[kind].variable), *home = absolute("HOME");
 
 	if (base && make)
-		mkdir(base, 0700);
+		make_named(base);
 	int fd = open(base ? base : home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; !base && i < 2 && bases[kind].home[i]; i++)
 		fd = step(fd, bases[kind].home[i], make, 0);

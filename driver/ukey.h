@@ -415,7 +415,7 @@ struct ukey_directory {
 
 /*
  * The directory as it is now, as far as this process knows: re-read only when an answer of the token showed that its
- * generation moved. 0 commands, or 1 when it has to be read.
+ * generation moved. 0 commands when this process or the cache knows it, else 1.
  */
 UKEY_API enum ukey_status ukey_directory(struct ukey_token *t, const struct ukey_directory **out);
 UKEY_API void ukey_directory_unref(const struct ukey_directory *d);
@@ -424,7 +424,7 @@ UKEY_API const struct ukey_key *ukey_directory_key(const struct ukey_directory *
 /* SubjectPublicKeyInfo in DER; malloc'd, free with free(). 0 commands. */
 UKEY_API enum ukey_status ukey_key_spki(const struct ukey_key *k, uint8_t **der, size_t *len);
 
-/* Certificates in DER; malloc'd, free with free(). 0 commands when it was read before, else 1. */
+/* Certificates in DER; malloc'd, free with free(). 0 commands when this process or the cache knows it, else 1. */
 UKEY_API enum ukey_status ukey_read_certificate(struct ukey_token *t, ukey_key_ref ref, uint8_t **der, size_t *len);
 UKEY_API enum ukey_status ukey_read_other_certificate(struct ukey_token *t, uint8_t number, uint8_t **der, size_t *len);
 

@@ -251,6 +251,11 @@ same "request takes the certificate's subject" "subject=C=CN,O=Unit,CN=张三" \
 	"$(openssl req -in again.csr -noout -subject -nameopt sep_comma_plus,utf8)"
 ex 90 "expiring certificate: doctor" "key 0/x: the certificate expires in" doctor
 ex 90 "expiring certificate: what to do" "ukey enroll --renew" doctor
+ex 90 "the cache is used: doctor" "what is known of tokens is kept: $XDG_CACHE_HOME/openukey" doctor
+chmod 777 "$XDG_CACHE_HOME/openukey"
+ex 90 "a cache folder that others can write to: doctor" "others can write to its folder" doctor
+ex 90 "a cache folder that others can write to: what to do" "chmod 700" doctor
+chmod 700 "$XDG_CACHE_HOME/openukey"
 ex 90 "key without certificate: doctor" "key 1/x: no certificate" doctor
 
 # ---- sign, verify ----

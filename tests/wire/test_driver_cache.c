@@ -363,6 +363,14 @@ static void nothing_is_made_in_a_foreign_home(void **state)
 	assert_int_equal(list_everything(b), 1 + KEYS);
 	assert_int_equal(access(path_of(NULL), F_OK), -1);
 	assert_int_equal(folder_state(), FOLDER_MISSING);
+	/* Neither where the variable names a folder there. */
+	char inner[600];
+	snprintf(inner, sizeof inner, "%s/inner", base);
+	setenv("XDG_CACHE_HOME", inner, 1);
+	another_process(b);
+	assert_int_equal(list_everything(b), 1 + KEYS);
+	assert_int_equal(access(inner, F_OK), -1);
+	setenv("XDG_CACHE_HOME", base, 1);
 }
 
 static void without_a_home_it_works_too(void **state)
