@@ -483,8 +483,11 @@ static enum ukey_status copy_known(
 	list = malloc((u->reader_count ? u->reader_count : 1) * sizeof *list);
 	for (size_t i = 0; list && i < u->reader_count; i++) {
 		list[i] = u->readers[i].seen;
-		/* A busy reader is worth another look as soon as nobody holds it for itself. */
-		list[i].exclusive = u->readers[i].state == UKEY_READER_BUSY;
+		/*
+		 * A busy reader is worth another look as soon as nobody holds it for itself, and a USB device as soon
+		 * as it may be opened: that often comes a moment after the device.
+		 */
+		list[i].exclusive = u->readers[i].state == (list[i].usb ? UKEY_READER_DENIED : UKEY_READER_BUSY);
 	}
 	if (list)
 		u->waits++;

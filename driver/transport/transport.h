@@ -25,7 +25,7 @@ struct transport_reader {
 	uint64_t events; /* another number after each card in, card out, and restart of the service */
 	bool present;
 	bool mute;       /* a card that does not answer to power */
-	bool exclusive;  /* some program holds it for itself */
+	bool exclusive;  /* some program holds it for itself; a USB device: it may not be opened */
 	bool usb;        /* a USB device that is reached without a service */
 	char serial[17]; /* of the USB device, as it says, or "" */
 };

@@ -197,7 +197,8 @@ static size_t look(struct transport *t, struct transport_reader list[USB_LIST_MA
 		*s = (struct sighting){.bus = found[i].bus, .address = found[i].address};
 		memcpy(s->path, found[i].path, sizeof s->path);
 		s->events = events_of(t, before, count, &found[i]);
-		list[n] = (struct transport_reader){.events = s->events, .present = true, .usb = true};
+		list[n] = (struct transport_reader){
+			.events = s->events, .present = true, .exclusive = found[i].denied, .usb = true};
 		memcpy(list[n].serial, found[i].serial, sizeof list[n].serial);
 		name_reader(&found[i], list[n++].name);
 	}
@@ -541,7 +542,8 @@ static bool differs(struct transport *t, const struct transport_reader *known, s
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < count; j++)
-			same += strcmp(now[i].name, known[j].name) == 0 && now[i].events == known[j].events;
+			same += strcmp(now[i].name, known[j].name) == 0 && now[i].events == known[j].events &&
+				(!known[j].exclusive || now[i].exclusive);
 	return n != count || same != count;
 }
 

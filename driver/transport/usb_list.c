@@ -91,13 +91,11 @@ void usb_list_node(unsigned bus, unsigned address, char *out, size_t size)
 }
 
 /* The node came with the device. */
-static bool is_fresh(unsigned bus, unsigned address)
+static bool is_fresh(const char *node)
 {
-	char node[64];
 	struct stat st;
 	struct timespec now;
 
-	usb_list_node(bus, address, node, sizeof node);
 	if (stat(node, &st) != 0)
 		return true; /* not there yet */
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -129,7 +127,10 @@ static bool look(const char *device, struct usb_found *out)
 		return false;
 	snprintf(out->path, sizeof out->path, "%s", device);
 	take_serial(device, out->serial);
-	out->fresh = is_fresh(out->bus, out->address);
+	char node[64];
+	usb_list_node(out->bus, out->address, node, sizeof node);
+	out->denied = access(node, R_OK | W_OK) != 0;
+	out->fresh = is_fresh(node);
 	return true;
 }
 

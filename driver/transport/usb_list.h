@@ -18,6 +18,7 @@ struct usb_found {
 	char path[32];     /* where it is plugged in, as the kernel calls it: 1-1.4 */
 	unsigned bus, address;
 	char serial[17]; /* as it says, or "" */
+	bool denied;     /* this user may not open it */
 	bool fresh;      /* plugged in less than USB_LIST_FRESH ago */
 };
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Real libusb on a machine without USB: umockdev carries the device model (tests/usb/umock_token.c).
 if HAVE_UMOCKDEV
-check_PROGRAMS += tests/usb/umock_token
+check_PROGRAMS += tests/usb/umock_token tests/usb/usb_walk
 tests_usb_umock_token_SOURCES = tests/usb/umock_token.c
 tests_usb_umock_token_CFLAGS = $(AM_CFLAGS) $(UMOCKDEV_CFLAGS)
 tests_usb_umock_token_LDADD = libukeyemu.la libfwcore.la libukeyhal.la libukeylink.la libcommon.la $(UMOCKDEV_LIBS)
+tests_usb_usb_walk_SOURCES = tests/usb/usb_walk.c
+tests_usb_usb_walk_LDADD = libukeycore.la libcommon.la
 endif
+EXTRA_DIST += tests/usb/libusb.sh

@@ -53,7 +53,7 @@ struct mock {
 	struct link_token token, real;
 	struct hal *hal;
 	unsigned number; /* of the device on its bus */
-	bool plugged, held, denied;
+	bool plugged, shown, held, denied;
 	unsigned slow, pull, apdus;
 	uint16_t vendor, product;
 	char serial[17];
@@ -188,7 +188,7 @@ static int reap(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 			struct flight *f = *at;
 			if (f->client != client)
 				continue;
-			if (!f->done)
+			if (!f->done && mock.plugged)
 				serve(f);
 			if (!f->done)
 				continue;
@@ -206,7 +206,7 @@ static int reap(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 		if (round == 0)
 			pthread_cond_timedwait(&mock.woken, &mock.lock, &until);
 	}
-	return EAGAIN;
+	return mock.plugged ? EAGAIN : ENODEV;
 }
 
 static int discard(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
@@ -243,7 +243,7 @@ static int clear_halt(UMockdevIoctlData *arg)
 /* An errno. Under the lock. */
 static int answer(gulong request, UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 {
-	if (!mock.plugged)
+	if (!mock.plugged && request != USBDEVFS_REAPURB && request != USBDEVFS_REAPURBNDELAY)
 		return ENODEV;
 	switch (request) {
 	case USBDEVFS_GET_CAPABILITIES: {
@@ -367,8 +367,25 @@ static void plug(void)
 	(void)usb_control(mock.device, &configure, BYTES_NONE, &none);
 	pthread_mutex_lock(&mock.lock);
 	mock.plugged = true;
+	mock.claimer = NULL;
+	while (mock.flights)
+		drop(&mock.flights);
 	pthread_mutex_unlock(&mock.lock);
 	show_device();
+	mock.shown = true;
+}
+
+/* Whoever has the file open hears of it before umockdev takes it away, which hears nobody any more. */
+#define GONE_AFTER 150 /* milliseconds */
+
+static gboolean remove_now(gpointer data)
+{
+	(void)data;
+	umockdev_testbed_remove_device(mock.testbed, "/sys/devices/usb1/1-1/1-1:1.0");
+	umockdev_testbed_remove_device(mock.testbed, "/sys/devices/usb1/1-1");
+	mock.number++;
+	mock.shown = false;
+	return G_SOURCE_REMOVE;
 }
 
 static void pull(void)
@@ -376,14 +393,17 @@ static void pull(void)
 	pthread_mutex_lock(&mock.lock);
 	bool was = mock.plugged;
 	mock.plugged = false;
+	/* As the kernel does: what is under way comes back, and says why. */
+	for (struct flight *f = mock.flights; f; f = f->next)
+		if (!f->done)
+			finish(f, -ESHUTDOWN, BYTES_NONE, 0, 0);
 	pthread_cond_broadcast(&mock.woken);
 	pthread_mutex_unlock(&mock.lock);
 	if (!was)
 		return;
 	mock.real.power_cut(mock.real.self);
 	usb_detach(mock.device);
-	umockdev_testbed_remove_device(mock.testbed, "/sys/devices/usb1/1-1");
-	mock.number++;
+	g_timeout_add(GONE_AFTER, remove_now, NULL);
 }
 
 static gboolean on_unplug(gpointer data)
@@ -393,10 +413,19 @@ static gboolean on_unplug(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static gboolean plug_when_gone(gpointer data)
+{
+	(void)data;
+	if (mock.shown)
+		return G_SOURCE_CONTINUE;
+	plug();
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean on_plug(gpointer data)
 {
 	(void)data;
-	plug();
+	g_timeout_add(20, plug_when_gone, NULL);
 	return G_SOURCE_CONTINUE;
 }
 
