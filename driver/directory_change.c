@@ -80,7 +80,7 @@ static bool certificate_fields(struct bytes in, struct bytes *length, struct byt
 /* The value of A8 as it will be. */
 static bool make_certificate(struct builder *b, struct bytes old, const struct directory_change *c)
 {
-	struct bytes length, digest, label;
+	struct bytes length = BYTES_NONE, digest = BYTES_NONE, label = BYTES_NONE;
 
 	if (c->kind == CARD_CERTIFICATE) {
 		tlv_put_u16(b, 0x80, (uint16_t)c->body->certificate.len);
