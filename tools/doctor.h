@@ -27,6 +27,13 @@ void doctor_pinentry(struct doctor *d);
 void doctor_cache(struct doctor *d);
 void doctor_locked_memory(struct doctor *d);
 void doctor_language(struct doctor *d);
+/* Of use to setup too. The value of "module:" in a p11-kit module file (pkcs11.conf(5)). */
+#define DOCTOR_PATH 1024
+bool doctor_module_line(const char *path, char out[DOCTOR_PATH]);
+/* Where the module is; a name without folder is looked for where p11-kit keeps modules. */
+bool doctor_module_find(const char *name, char out[DOCTOR_PATH]);
+/* Tried in a child; why: what the loader said. */
+bool doctor_module_loads(const char *path, char *why, size_t cap);
 /* A USB device of the smart card class (0B) that no PC/SC reader stands for; "" when there is none. */
 void doctor_usb_ccid(char *out, size_t cap);
 

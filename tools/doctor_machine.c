@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define CONFIG_NAME "ukey.module"
-#define PATH_SIZE   1024
+#define PATH_SIZE   DOCTOR_PATH
 
 /* ---- the makers' roots ---- */
 
@@ -82,7 +82,7 @@ static void trim(char *text)
 }
 
 /* The value of "module:" in a p11-kit module file (pkcs11.conf(5)). */
-static bool module_line(const char *path, char out[PATH_SIZE])
+bool doctor_module_line(const char *path, char out[PATH_SIZE])
 {
 	FILE *f = fopen(path, "r");
 	char line[PATH_SIZE];
@@ -118,7 +118,7 @@ static bool find_config(char path[PATH_SIZE], char module[PATH_SIZE])
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		int n = snprintf(path, PATH_SIZE, "%s/" CONFIG_NAME, folders[i]);
 		if (folders[i][0] != '\0' && n > 0 && n < PATH_SIZE && access(path, F_OK) == 0) {
-			if (!module_line(path, module))
+			if (!doctor_module_line(path, module))
 				module[0] = '\0';
 			return true;
 		}
@@ -127,7 +127,7 @@ static bool find_config(char path[PATH_SIZE], char module[PATH_SIZE])
 }
 
 /* A name without folder is looked for where p11-kit keeps modules. */
-static bool find_module(const char *name, char out[PATH_SIZE])
+bool doctor_module_find(const char *name, char out[PATH_SIZE])
 {
 	static const char *const folders[] = {P11MODULEDIR, "/usr/lib/x86_64-linux-gnu/pkcs11",
 		"/usr/lib/aarch64-linux-gnu/pkcs11", "/usr/lib64/pkcs11", "/usr/lib/pkcs11", "/usr/local/lib/pkcs11"};
@@ -145,7 +145,7 @@ static bool find_module(const char *name, char out[PATH_SIZE])
 }
 
 /* In a child: a module that crashes when it is loaded must not take us with it. The reason comes through a pipe. */
-static bool loads(const char *path, char *why, size_t cap)
+bool doctor_module_loads(const char *path, char *why, size_t cap)
 {
 	int ends[2], status = 0;
 	ssize_t n;
@@ -195,14 +195,14 @@ void doctor_module(struct doctor *d)
 			_("%s names no module"), config);
 		return;
 	}
-	if (!find_module(name, path)) {
+	if (!doctor_module_find(name, path)) {
 		doctor_add(d, DOCTOR_PROBLEM, "module-registered",
 			_("correct the line \"module:\" in that file, or install OpenUKey again"),
 			_("%s points to %s, which does not exist"), config, name);
 		return;
 	}
 	doctor_add(d, DOCTOR_OK, "module-registered", "", _("the PKCS#11 module is registered: %s"), config);
-	if (loads(path, why, sizeof(why)))
+	if (doctor_module_loads(path, why, sizeof(why)))
 		doctor_add(d, DOCTOR_OK, "module-loads", "", _("the PKCS#11 module loads: %s"), path);
 	else
 		doctor_add(d, DOCTOR_PROBLEM, "module-loads", _("install OpenUKey and the libraries it needs again"),

@@ -106,6 +106,7 @@ enum ukey_status cmd_sign(struct tool *t);
 enum ukey_status cmd_verify(struct tool *t);
 enum ukey_status cmd_decrypt(struct tool *t);
 enum ukey_status cmd_encrypt(struct tool *t);
+enum ukey_status cmd_setup(struct tool *t);
 enum ukey_status cmd_doctor(struct tool *t);
 
 #endif
