@@ -282,7 +282,7 @@ setup 0 "  --remove" "removed" chromium --remove
 try "  all is as before" cmp before "$HOME/.pki/nssdb/pkcs11.txt"
 same "  the mode is kept" 644 "$(stat -c %a "$HOME/.pki/nssdb/pkcs11.txt")"
 rm -r "$HOME/.pki"
-(PATH=$work/lib; ukey_path="$U"; "$ukey_path" setup chromium --module "$module") >said 2>&1
+env PATH="$work/lib" "$U" setup chromium --module "$module" >said 2>&1
 same "no database and no certutil" 90 $?
 try "  says what to do" grep -q libnss3-tools said
 
