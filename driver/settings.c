@@ -46,10 +46,13 @@ static bool set_root(struct settings *s, const char *value)
 	return true;
 }
 
+/* What the administrator requires no user's file takes back. */
 static bool set_channel(struct settings *s, const char *value)
 {
-	s->channel_required = strcmp(value, "required") == 0;
-	return s->channel_required || strcmp(value, "auto") == 0;
+	const bool required = strcmp(value, "required") == 0;
+
+	s->channel_required = s->channel_required || required;
+	return required || strcmp(value, "auto") == 0;
 }
 
 static bool set_usb(struct settings *s, const char *value)

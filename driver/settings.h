@@ -10,7 +10,8 @@
  *	extended-apdu = auto | no		no: never use extended lengths (a reader that lies about them)
  *	trusted-roots = /path			makers' root certificates: a PEM file, or a folder of *.pem and *.crt;
  *						may be repeated. Without any: SYSCONFDIR/openukey/roots.d
- *	secure-channel = auto | required	required: no PIN for a token without device key
+ *	secure-channel = auto | required	required: no PIN for a token without device key; a later
+ *						auto does not take it back
  *	pinentry = no | yes | /path		the PKCS#11 module asks for PINs itself (yes: the program "pinentry";
  *						OPENUKEY_PINENTRY in the environment wins)
  *	cache = yes | no			no: keep nothing of tokens for the next program

@@ -3,7 +3,7 @@
 # One cmocka program a source file: plain, under ASan and UBSan, and under valgrind where that is quick enough.
 unit_builds="gcc asan"
 # Too slow under valgrind: what they run, others run there too.
-valgrind_slow="test_hal"
+valgrind_slow="test_hal test_desk_record"
 
 unit_plan()
 {

@@ -206,6 +206,7 @@ try "no state is left" no_state
 ex 2 "renew: which one?" "more than one key fits" enroll --renew --url "$url" --ca ca.pem --pin-file pin
 js 0 "renew with a new key" '.key_made and .certificate.subject == "CN=李雷,O=Example,C=CN"' \
 	enroll --renew --key-ref 0/s --url "$url" --ca ca.pem --pin-file pin
+# shellcheck disable=SC2016 # jq's
 js 0 "the new key and its certificate are called as the old ones" '.keys | (.[0].label) as $old | $old != "" and .[-1].label == $old' \
 	key list
 have=$(keys)

@@ -126,6 +126,19 @@ static void bad_files_name_the_line(void **state)
 	assert_non_null(strstr(ukey_config_problem(), ":17: a value"));
 }
 
+/* The administrator's file is read first. */
+static void what_is_required_stays_required(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	assert_int_equal(load(&s, "secure-channel = auto\n"), UKEY_OK);
+	assert_false(s.channel_required);
+	assert_int_equal(load(&s, "secure-channel = required\nsecure-channel = auto\n"), UKEY_OK);
+	assert_true(s.channel_required);
+	assert_int_equal(load(&s, "secure-channel = never\n"), UKEY_CONFIG);
+}
+
 static void the_environment_wins(void **state)
 {
 	struct settings s;
@@ -187,6 +200,7 @@ int main(void)
 		cmocka_unit_test(good_files),
 		cmocka_unit_test(usb),
 		cmocka_unit_test(bad_files_name_the_line),
+		cmocka_unit_test(what_is_required_stays_required),
 		cmocka_unit_test(the_environment_wins),
 		cmocka_unit_test(no_home_and_no_file_are_fine),
 	};

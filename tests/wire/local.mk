@@ -73,7 +73,11 @@ WIRE_TESTS += tests/wire/test_driver_budget
 tests_wire_test_driver_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_budget_LDADD = $(driver_bench_ldadd)
 
-WIRE_TESTS += tests/wire/test_driver_channel
+WIRE_TESTS += tests/wire/test_driver_channel tests/wire/test_driver_disturbed
+tests_wire_test_driver_channel_SOURCES = tests/wire/test_driver_channel.c tests/wire/channel_bench.c tests/wire/channel_bench.h
+tests_wire_test_driver_disturbed_SOURCES = tests/wire/test_driver_disturbed.c tests/wire/channel_bench.c tests/wire/channel_bench.h
+tests_wire_test_driver_disturbed_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_disturbed_LDADD = $(driver_bench_ldadd)
 tests_wire_test_driver_channel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_channel_LDADD = $(driver_bench_ldadd)
 
