@@ -8,4 +8,4 @@ tests_usb_umock_token_LDADD = libukeyemu.la libfwcore.la libukeyhal.la libukeyli
 tests_usb_usb_walk_SOURCES = tests/usb/usb_walk.c
 tests_usb_usb_walk_LDADD = libukeycore.la libcommon.la
 endif
-EXTRA_DIST += tests/usb/libusb.sh
+EXTRA_DIST += tests/usb/libusb.sh tests/usb/pcscd.sh

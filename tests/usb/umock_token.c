@@ -222,11 +222,23 @@ static int discard(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 	return EINVAL;
 }
 
+static void set_claimer(UMockdevIoctlClient *client)
+{
+	UMockdevIoctlClient *before = mock.claimer;
+
+	mock.claimer = client ? g_object_ref(client) : NULL;
+	if (before)
+		g_object_unref(before);
+}
+
+/* A program that ended without giving it back has no claim any more. */
 static int claim(UMockdevIoctlClient *client)
 {
+	if (mock.claimer && !umockdev_ioctl_client_get_connected(mock.claimer))
+		set_claimer(NULL);
 	if (mock.held || (mock.claimer && mock.claimer != client))
 		return EBUSY;
-	mock.claimer = client;
+	set_claimer(client);
 	return 0;
 }
 
@@ -257,7 +269,7 @@ static int answer(gulong request, UMockdevIoctlClient *client, UMockdevIoctlData
 		return claim(client);
 	case USBDEVFS_RELEASEINTERFACE:
 		if (mock.claimer == client)
-			mock.claimer = NULL;
+			set_claimer(NULL);
 		return 0;
 	case USBDEVFS_CLEAR_HALT:
 		return clear_halt(arg);
@@ -304,7 +316,7 @@ static void on_vanished(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gp
 			at = &(*at)->next;
 	}
 	if (mock.claimer == client)
-		mock.claimer = NULL;
+		set_claimer(NULL);
 	pthread_mutex_unlock(&mock.lock);
 }
 
@@ -367,7 +379,7 @@ static void plug(void)
 	(void)usb_control(mock.device, &configure, BYTES_NONE, &none);
 	pthread_mutex_lock(&mock.lock);
 	mock.plugged = true;
-	mock.claimer = NULL;
+	set_claimer(NULL);
 	while (mock.flights)
 		drop(&mock.flights);
 	pthread_mutex_unlock(&mock.lock);

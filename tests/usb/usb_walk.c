@@ -7,6 +7,7 @@
  *	usb_walk pull		the device is pulled inside a command
  *	usb_walk long		a command that takes longer than a transfer's time
  *	usb_walk second		the second process: exit 0 with a token, 1 with a busy one, 2 otherwise
+ *	usb_walk hold		has the token for three seconds
  *	usb_walk time		what a refresh costs
  */
 #include "config.h"
@@ -212,6 +213,18 @@ static void lasting(void)
 		ukey_token_unref(t);
 }
 
+static void hold(void)
+{
+	enum ukey_status status;
+	struct ukey_token *t = first(&status);
+
+	check(t && ukey_token_reload(t) == UKEY_OK, "the token is found");
+	pause_ms(3000);
+	check(t && ukey_token_reload(t) == UKEY_OK && info_of(t).road == UKEY_ROAD_USB, "it still answers");
+	if (t)
+		ukey_token_unref(t);
+}
+
 static void cost(void)
 {
 	enum ukey_status status;
@@ -239,6 +252,8 @@ int main(int argc, char **argv)
 		pull();
 	else if (strcmp(how, "long") == 0)
 		lasting();
+	else if (strcmp(how, "hold") == 0)
+		hold();
 	else if (strcmp(how, "time") == 0)
 		cost();
 	else
