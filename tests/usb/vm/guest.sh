@@ -1,0 +1,298 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # "try" calls the functions
+# Inside the virtual machine of tests/usb/vm.sh: the emulated token as a device of a real kernel, under the programs that
+# Debian has for it: lsusb, usbip, udevd, pcscd with libccid, pkcs11-tool. Nobody else is on this machine.
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../../.." && pwd)
+# shellcheck source=tests/lib/namespace.sh
+. "$top/tests/lib/namespace.sh"
+# shellcheck source=tests/lib/cases.sh
+. "$top/tests/lib/cases.sh"
+export LC_ALL=C.UTF-8 LANGUAGE='' TZ=UTC
+NS_PATIENCE=30
+NS_DIR=$(mktemp -d) && cd "$NS_DIR" || exit 1
+export NS_DIR HOME=$NS_DIR XDG_CACHE_HOME=$NS_DIR/cache XDG_CONFIG_HOME=$NS_DIR/config XDG_STATE_HOME=$NS_DIR/state
+umask 077
+module=$UKEY_BUILD/.libs/ukey-pkcs11.so
+program=$(ns_program ukey) || exit 1
+# Without libtool's wrapper, a long script for a machine as slow as this one.
+[ ! -x "$UKEY_BUILD/.libs/ukey" ] || program=$UKEY_BUILD/.libs/ukey LD_LIBRARY_PATH=$UKEY_BUILD/.libs
+export LD_LIBRARY_PATH
+usb_id=1209:0001
+reader="OpenUKey test token"
+pin=583917
+printf %s $pin >pin
+printf %s 87654321 >so.pin
+
+# part NAME: the heading of a part of the cases; false when VM_CASES does not name it.
+part()
+{
+	[ -z "${VM_CASES:-}" ] || [[ " $VM_CASES " == *" $1 "* ]] || return 1
+	echo "-- $1 ($(cut -d' ' -f1 /proc/uptime) s)"
+}
+
+# When it held: time runs otherwise in here.
+ok()
+{
+	cases_passed=$((cases_passed + 1))
+	echo "ok: $1 ($(cut -d' ' -f1 /proc/uptime) s)"
+}
+
+# must SENTENCE COMMAND...: what all that follows stands on; when it does not hold, this is the end.
+must()
+{
+	local before=$cases_failed
+	try "$@"
+	[ "$cases_failed" = "$before" ] || the_end
+}
+
+the_end()
+{
+	echo "-- done ($(cut -d' ' -f1 /proc/uptime) s)"
+	cp ./*.log /share/
+	dmesg >/share/dmesg
+	finish
+}
+
+# ---- tokens ----
+
+# token NAME LINK PORT SERIAL [OPTION...]: an emulated one; in this machine's kernel it is there when this returns.
+token()
+{
+	local name=$1 link=$2 port=$3 serial=$4
+	shift 4
+	mkfifo "$name.ready" || return 1
+	"$(ns_program ukey-emu)" --flash "$NS_DIR/$name.flash" --create --serial "$serial" --link "$link" --port "$port" \
+		--control "$NS_DIR/$name.ctl" --ready-fd 9 "$@" 9>"$name.ready" >>"$name.log" 2>&1 &
+	echo $! >"$name.pid"
+	read -r -t "$NS_PATIENCE" <"$name.ready" || { cat "$name.log"; return 1; }
+	rm "$name.ready"
+	[ "$link" = usbip ] || ns_wait "$NS_PATIENCE" device "$serial"
+}
+
+token_end()
+{
+	ns_stop_pid "$1.pid"
+	ns_wait "$NS_PATIENCE" no_devices
+}
+
+# device SERIAL: where in /sys the kernel has it.
+device()
+{
+	local file
+	file=$(grep -lsx "$1" /sys/bus/usb/devices/*/serial) && dirname "$file"
+}
+
+no_devices()
+{
+	! grep -qsx "${usb_id%:*}" /sys/bus/usb/devices/*/idVendor
+}
+
+# ---- pcscd ----
+
+# Without vpcd's readers: those of USB only.
+pcscd_usb()
+{
+	mkdir -p none
+	pcscd --foreground --config "$NS_DIR/none" >>pcscd.log 2>&1 &
+	echo $! >pcscd.pid
+	ns_wait "$NS_PATIENCE" test -S /run/pcscd/pcscd.comm
+}
+
+# listed SERIAL: our own tool sees this token over PC/SC.
+listed()
+{
+	ukey list --json | jq -e --arg serial "$1" '[.tokens[].serial] | index($serial) != null'
+}
+
+gone()
+{
+	! listed "$1"
+}
+
+sees() { ns_wait "$NS_PATIENCE" listed "$1" || { ukey list; lsusb; tail pcscd.log; return 1; }; }
+misses() { ns_wait "$NS_PATIENCE" gone "$1" || { ukey list; return 1; }; }
+
+ukey() { timeout 60 "$program" "$@"; }
+p11() { timeout 120 pkcs11-tool --module "$module" "$@"; }
+
+same() # WANTED GOT
+{
+	[ "$1" = "$2" ] || { printf 'wanted %s\ngot    %s\n' "${1:0:300}" "${2:0:300}"; return 1; }
+}
+
+# ---- the parts ----
+
+# lsusb's whole text, but for where the device hangs; and not a word on standard error.
+descriptor()
+{
+	must "the kernel takes the device" token alice vhci 0 1122334455667788
+	lsusb -v -d $usb_id >said 2>errors
+	try "lsusb -v shows the descriptors of a CCID token" \
+		diff -u <(sed '/^#/d' "$here/lsusb.txt") <(as_in_file <said)
+	judge "lsusb reads everything that it asks for" <errors
+	try "the serial number is the token's" same 1122334455667788 "$(lsusb -v -d $usb_id 2>/dev/null | awk '/iSerial/ { print $3 }')"
+	try "the kernel has no complaint" quiet_kernel
+	token_end alice
+}
+
+as_in_file()
+{
+	sed -E '/^$/d; s/^Bus [0-9]+ Device [0-9]+(: ID [0-9a-f:]+).*/Bus 000 Device 000\1/
+		s/^( *id(Vendor|Product) +0x[0-9a-f]+).*/\1/; s/ +$//'
+}
+
+quiet_kernel()
+{
+	! dmesg | grep -iE 'usb [0-9].*(error|fail|unable|not (accept|respond)|reset|babble)|BUG: |Oops|WARNING: '
+}
+
+over_pcsc()
+{
+	must "the token is put in" token alice vhci 0 1122334455667788 --latency chip
+	"$top/tests/usb/libccid-entry" add $usb_id "$reader"
+	must "pcscd starts" pcscd_usb
+	must "ukey list sees it through pcscd and libccid" sees 1122334455667788
+	try "and calls the reader by the name of the list" grep -q "$reader" <(ukey list)
+	try "libccid reads the ATR of the token" same 3B8B800180738001D765554B455901C9 \
+		"$(opensc-tool --reader 0 --atr 2>/dev/null | tr -d ': \n' | tr a-f A-F)"
+	must "ukey init" ukey init --label usb --new-so-pin-file so.pin --new-pin-file pin --yes --quiet
+	emu_ctl alice reset-counters >/dev/null
+	must "a key of RSA-2048, through the chip's four seconds" \
+		ukey key generate --key rsa2048 --label rsa --id 01 --pin-file pin --quiet
+	try "in which the device asked for time" same true "$(emu_get alice counters '[.ins[].microseconds] | max > 3900000')"
+	echo "to be signed" >data
+	p11 --read-object --type pubkey --id 01 --output-file rsa.der >/dev/null 2>&1
+	try "a signature with it" p11 --login --pin $pin --sign --mechanism SHA256-RSA-PKCS --id 01 --input-file data \
+		--output-file data.sig
+	try "that openssl accepts" openssl dgst -sha256 -verify rsa.der -keyform DER -signature data.sig data
+	emu_ctl alice latency none >/dev/null
+	try "pkcs11-tool --test --login" p11 --test --login --pin $pin
+}
+
+# Pulled while it makes a key; the tool says what happened, and soon.
+unplug()
+{
+	local began status
+	emu_ctl alice latency chip >/dev/null
+	began=$SECONDS
+	ukey key generate --key rsa2048 --label lost --id 02 --pin-file pin >said 2>&1 &
+	emu_wait alice '.busy and .ins == "47"'
+	emu_ctl alice unplug >/dev/null
+	wait $!
+	status=$?
+	try "pulled in the middle of a key generation: the tool ends at once" test $((SECONDS - began)) -le 15
+	try "with the exit status and the words for it" lost_words "$status"
+	try "the kernel lost the device" ns_wait 10 no_devices
+	try "pcscd saw it go" misses 1122334455667788
+	emu_ctl alice latency none >/dev/null
+	emu_ctl alice plug >/dev/null
+	must "plugged again, pcscd sees it" sees 1122334455667788
+	try "the key of before is there, the lost one is not" same '["rsa"]' "$(ukey key list --json | jq -c '[.keys[].label]')"
+	try "and works" p11 --login --pin $pin --sign --mechanism SHA256-RSA-PKCS --id 01 --input-file data --output-file data.sig
+}
+
+lost_words()
+{
+	[ "$1" = 25 ] && grep -q 'was unplugged' said || { echo "exit status $1"; cat said; return 1; }
+}
+
+two_tokens()
+{
+	must "a second token beside the first" token bob vhci 1 8877665544332211
+	try "pcscd sees it" sees 8877665544332211
+	try "both are seen" same 2 "$(ukey list --json | jq '.tokens | length')"
+	try "each answers for itself" same '[["1122334455667788","usb"],["8877665544332211",""]]' \
+		"$(ukey list --json | jq -c '[.tokens[] | [.serial, .label // ""]] | sort')"
+	emu_ctl bob unplug >/dev/null
+	try "one is pulled" misses 8877665544332211
+	try "the other stays" listed 1122334455667788
+	ns_stop_pid bob.pid
+}
+
+# Commands and answers of a size that no packet, and at --usb-message 271 no message, has.
+long_apdus()
+{
+	local bytes began
+	began=$(emu_get alice counters '.bytes_in')
+	{
+		printf '00CB3FFF009C40'
+		head -c 80000 /dev/zero | tr '\0' 5
+		printf '0000\n0084000000%04X\n' 32768
+	} | timeout 60 "$(ns_program tests/lib/pcsc_talk)" "$reader" >said 2>&1
+	bytes=$(($(emu_get alice counters '.bytes_in') - began))
+	try "$1: a command of 40,009 bytes is refused for its length" same 6700 "$(sed -n '1s/ .*//p' said)"
+	try "$1: after every byte of it arrived" test $bytes -ge 40009
+	try "$1: an answer of 32,770 bytes" same 65540 "$(sed -n '2s/ .*//p' said | tr -d '\n' | wc -c)"
+	try "$1: which ends in 9000" grep -qE '9000 [0-9]+$' said
+}
+
+small_messages()
+{
+	pcscd_end
+	token alice vhci 0 1122334455667788 --usb-message 271
+	try "lsusb tells of the small messages" grep -qE 'dwMaxCCIDMsgLen +271$' <(lsusb -v -d $usb_id 2>/dev/null)
+	pcscd_usb
+	try "pcscd sees it" sees 1122334455667788
+	long_apdus "messages of 271 bytes"
+	pcscd_end
+}
+
+pcscd_end()
+{
+	ns_stop_pid pcscd.pid
+	rm -f /run/pcscd/pcscd.comm
+}
+
+# A port asleep: nobody has the device open, so the kernel may; whoever opens it wakes it.
+suspend()
+{
+	local port
+	pcscd_end
+	port=$(device 1122334455667788) || { bad "the device is there"; return; }
+	echo 0 >"$port/power/autosuspend_delay_ms"
+	echo auto >"$port/power/control"
+	try "the kernel suspends the idle device" ns_wait 10 grep -qx suspended "$port/power/runtime_status"
+	lsusb -v -d $usb_id >said 2>errors
+	try "lsusb wakes it" grep -q bcdCCID said
+	judge "and reads all" <errors
+	try "it sleeps again" ns_wait 10 grep -qx suspended "$port/power/runtime_status"
+	pcscd_usb
+	try "pcscd wakes it" sees 1122334455667788
+	try "and it signs" p11 --login --pin $pin --sign --mechanism SHA256-RSA-PKCS --id 01 --input-file data --output-file data.sig
+	echo on >"$port/power/control"
+}
+
+# Over TCP with the stock tool, as from another machine.
+usbip_tool()
+{
+	token_end alice
+	token carol usbip 3240 1122334455667799
+	try "usbip list shows the device" grep -q "($usb_id)" <(usbip list -r 127.0.0.1 2>&1)
+	try "usbip attach" usbip attach -r 127.0.0.1 -b 1-1
+	try "pcscd sees it" sees 1122334455667799
+	try "usbip port shows it in use" grep -q "($usb_id)" <(usbip port 2>/dev/null)
+	try "usbip detach" usbip detach -p "$(usbip port 2>/dev/null | sed -n 's/^Port \([0-9]*\).*/\1/p' | head -n 1)"
+	try "pcscd saw it go" misses 1122334455667799
+	try "and attached once more it is there again" usbip attach -r 127.0.0.1 -b 1-1
+	try "to pcscd too" sees 1122334455667799
+	token_end carol
+	try "the emulator's end is an unplugging" misses 1122334455667799
+}
+
+ip link set lo up
+udevd=/lib/systemd/systemd-udevd
+must "udevd starts" $udevd --daemon
+must "the kernel has a virtual USB controller" modprobe vhci_hcd
+
+part descriptor && descriptor
+part pcsc && over_pcsc
+part unplug && unplug
+part two && two_tokens
+part long && long_apdus "one message"
+part suspend && suspend
+part usbip && usbip_tool
+part small && small_messages
+part kernel && try "the kernel had no complaint in all this" quiet_kernel
+the_end
