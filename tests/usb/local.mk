@@ -9,3 +9,4 @@ tests_usb_usb_walk_SOURCES = tests/usb/usb_walk.c
 tests_usb_usb_walk_LDADD = libukeycore.la libcommon.la
 endif
 EXTRA_DIST += tests/usb/libusb.sh tests/usb/pcscd.sh
+EXTRA_DIST += tests/usb/libccid-entry tests/usb/libccid_list.sh tests/usb/vm.sh tests/usb/vm
