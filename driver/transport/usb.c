@@ -587,6 +587,7 @@ static enum ukey_status usb_wait(struct transport *t, enum ukey_status outcome, 
 		return UKEY_OK;
 	pthread_mutex_lock(&t->lock);
 	w.next = t->waiters;
+	/* cppcheck-suppress autoVariables ; taken out again below */
 	t->waiters = &w;
 	pthread_mutex_unlock(&t->lock);
 	enum ukey_status status = wait_for_change(t, &w, known, count, milliseconds);
