@@ -36,6 +36,9 @@ THREAD_TESTS = \
 	tests/wire/test_p11_threads \
 	tests/wire/test_p11_pinentry \
 	tests/wire/test_p11_state
+if HAVE_LIBUSB
+THREAD_TESTS += tests/unit/test_roads
+endif
 endif
 
 check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(CHANNEL_TESTS) $(FUZZ_TARGETS)

@@ -169,13 +169,13 @@ bool usb_is_reader(const char *name)
 	return strspn(mark, "0123456789") > 0 && strchr(mark, '-') && mark[strspn(mark, "0123456789-.")] == '\0';
 }
 
-/* Under the lock: the same as before, or another number. */
-static uint64_t events_of(struct transport *t, const struct sighting *before, size_t count, const struct usb_found *f)
+/* NULL: not seen before. */
+static const struct sighting *seen_before(const struct sighting *before, size_t count, const struct usb_found *f)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(before[i].path, f->path) == 0 && before[i].bus == f->bus && before[i].address == f->address)
-			return before[i].events;
-	return ++t->events;
+			return &before[i];
+	return NULL;
 }
 
 /* Everything that is there now. */
@@ -191,12 +191,14 @@ static size_t look(struct transport *t, struct transport_reader list[USB_LIST_MA
 	t->seen_count = 0;
 	for (size_t i = 0; i < there; i++) {
 		struct sighting *s = &t->seen[t->seen_count];
-		if (t->after_you && found[i].fresh)
+		const struct sighting *old = seen_before(before, count, &found[i]);
+		/* The file of one that we know changes too: when somebody else logs in, say. */
+		if (t->after_you && found[i].fresh && !old)
 			continue;
 		t->seen_count++;
 		*s = (struct sighting){.bus = found[i].bus, .address = found[i].address};
 		memcpy(s->path, found[i].path, sizeof s->path);
-		s->events = events_of(t, before, count, &found[i]);
+		s->events = old ? old->events : ++t->events;
 		list[n] = (struct transport_reader){
 			.events = s->events, .present = true, .exclusive = found[i].denied, .usb = true};
 		memcpy(list[n].serial, found[i].serial, sizeof list[n].serial);
@@ -324,7 +326,8 @@ static void log_why(const struct device *d, const char *what, enum ukey_status s
 {
 	char holder[32] = "";
 
-	if (status == UKEY_TOKEN_BUSY)
+	/* Looking for it means looking at all programs. */
+	if (status == UKEY_TOKEN_BUSY && log_wanted())
 		usb_list_holder(d->bus, d->address, holder, sizeof holder);
 	log_text("%s: %s: %s%s%s%s%s", d->name, what, ukey_status_name(status), why ? ": " : "", why ? why : "",
 		holder[0] ? "; held by " : "", holder);

@@ -69,6 +69,13 @@ tests_unit_test_emu_control_SOURCES = tests/unit/test_emu_control.c
 tests_unit_test_emu_control_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_emu_control_LDADD = libukeyemu.la libukeyhal.la libcommon.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
+if HAVE_LIBUSB
+UNIT_TESTS += tests/unit/test_roads
+tests_unit_test_roads_SOURCES = tests/unit/test_roads.c
+tests_unit_test_roads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_roads_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+endif
+
 # ra/
 unit_ra = tests/unit/test_ra_code tests/unit/test_ra_name tests/unit/test_ra_profile tests/unit/test_ra_request \
 	tests/unit/test_ra_enroll

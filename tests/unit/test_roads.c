@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Both roads behind one set of functions, where neither leads anywhere: no pcscd, and no token of ours on USB. Waiting
+ * on two things at once, from many threads, and ending it, is what can go wrong here.
+ */
+#include "config.h"
+
+#include "tests/unit/test.h"
+
+#include "driver/transport/usb.h"
+
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAITERS 6
+
+static struct transport *t;
+
+static int start(void **state)
+{
+	(void)state;
+	setenv("PCSCLITE_CSOCK_NAME", "/nonexistent/pcscd.comm", 1);
+	return transport_roads.create(NULL, &t) == UKEY_OK ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	transport_roads.destroy(t);
+	return 0;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static void nothing_anywhere(void **state)
+{
+	struct transport_reader *list = NULL;
+	struct connection *c = NULL;
+	size_t count = 0;
+
+	(void)state;
+	assert_int_equal(transport_roads.enumerate(t, &list, &count), UKEY_NO_SERVICE);
+	assert_int_equal(transport_roads.open(t, "OpenUKey token (00) USB 9-9", &c), UKEY_TOKEN_REMOVED);
+	assert_int_equal(transport_roads.open(t, "Virtual PCD 00 00", &c), UKEY_NO_SERVICE);
+	assert_null(c);
+}
+
+static void names_tell_the_road(void **state)
+{
+	(void)state;
+	assert_true(usb_is_reader("OpenUKey token (0123456789ABCDEF) USB 1-1"));
+	assert_true(usb_is_reader("OpenUKey token USB 12-4.1.3"));
+	assert_false(usb_is_reader("Virtual PCD 00 00"));
+	assert_false(usb_is_reader("OpenUKey token (0123) 00 00"));
+	assert_false(usb_is_reader("ACS ACR 38U-CCID USB 00 00"));
+	assert_false(usb_is_reader("A reader for USB 1-1 and more 00 00"));
+}
+
+static enum ukey_status wait_for(int milliseconds)
+{
+	const struct transport_reader none = {0};
+
+	return transport_roads.wait(t, UKEY_NO_SERVICE, &none, 0, milliseconds);
+}
+
+static void waits_end_in_time(void **state)
+{
+	static const int rows[] = {0, 1, 50, 700};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		double begun = seconds();
+		assert_int_equal(wait_for(rows[i]), UKEY_TIMEOUT);
+		assert_true(seconds() - begun >= rows[i] / 1000.0 - 0.01);
+		assert_true(seconds() - begun < rows[i] / 1000.0 + 5);
+	}
+}
+
+static void *wait_for_ever(void *arg)
+{
+	*(enum ukey_status *)arg = wait_for(-1);
+	return NULL;
+}
+
+static void *wait_a_while(void *arg)
+{
+	*(enum ukey_status *)arg = wait_for(300);
+	return NULL;
+}
+
+/* Some wait for ever, some end on their own in the middle of it: each ends as it should, and none is left. */
+static void one_cancel_ends_all(void **state)
+{
+	pthread_t threads[WAITERS];
+	enum ukey_status outcomes[WAITERS];
+
+	(void)state;
+	for (int round = 0; round < 8; round++) {
+		for (int i = 0; i < WAITERS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, i % 3 == 2 ? wait_a_while : wait_for_ever,
+						 &outcomes[i]),
+				0);
+		pause_ms(round % 2 ? 600 : 100);
+		transport_roads.cancel(t);
+		for (int i = 0; i < WAITERS; i++) {
+			pthread_join(threads[i], NULL);
+			assert_int_equal(outcomes[i], i % 3 == 2 && round % 2 ? UKEY_TIMEOUT : UKEY_CANCELLED);
+		}
+	}
+	/* With nobody there it does nothing. */
+	transport_roads.cancel(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_anywhere, start, stop),
+		cmocka_unit_test(names_tell_the_road),
+		cmocka_unit_test_setup_teardown(waits_end_in_time, start, stop),
+		cmocka_unit_test_setup_teardown(one_cancel_ends_all, start, stop),
+	};
+
+	alarm(60); /* nothing may hang */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
