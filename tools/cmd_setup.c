@@ -38,7 +38,7 @@ static const struct {
 	[SETUP_THEIRS] = {"set-up-by-hand", N_("set up, by an entry of your own")       },
 	[SETUP_GIVEN] = {"given",          N_("has it through p11-kit")                },
 	[SETUP_UNUSED] = {"not-used-yet",   N_("not used yet")                          },
-	[SETUP_CLOSED] = {"unreachable",    N_("cannot reach the module")               },
+	[SETUP_CLOSED] = {"unreachable",    N_("cannot be set up from here")            },
 	[SETUP_PROBLEM] = {"problem",        N_("problem")                               },
 };
 
