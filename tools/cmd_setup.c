@@ -2,8 +2,6 @@
 /* setup: give the user's programs the PKCS#11 module, take it away again, and show which have it. */
 #include "config.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

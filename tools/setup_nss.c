@@ -16,7 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/doctor.h"
 #include "tools/setup.h"
 
 #define P11KIT_PROXY "p11-kit-proxy.so"
