@@ -127,6 +127,8 @@ static enum ukey_status receive(struct ccid_slot *s, size_t at, size_t room, siz
 		if (i > 0 && s->pipes.clear_halt(s->pipes.ctx, CCID_PIPE_IN) != CCID_IO_OK)
 			break;
 		io = s->pipes.bulk_in(s->pipes.ctx, s->message + at, room, got, (unsigned)(until - time));
+		if (*got <= room && at + *got > s->used)
+			s->used = at + *got;
 	}
 	if (io != CCID_IO_OK)
 		return io_failed(s, io, at ? "its answer stops in the middle" : "it does not answer in time",
@@ -305,6 +307,7 @@ enum ukey_status ccid_slot_start(struct ccid_slot *s, const struct ccid_pipes *p
 	s->is = *is;
 	s->why = NULL;
 	s->astray = false;
+	s->used = 0;
 	/* What somebody before us did not fetch has another number, most likely. */
 	s->seq = (uint8_t)now(s);
 	enum ukey_status status = ask_astray(s, GET_SLOT_STATUS, CCID_SLOT_START_MS, &a);
@@ -479,7 +482,6 @@ static enum ukey_status take_answer(struct ccid_slot *s, struct answer *a, uint6
 		if (total > CCID_SLOT_ANSWER_MAX)
 			return lost(s, "its answer is longer than any");
 		builder_put(out, a->data);
-		bytes_wipe(s->message, CCID_SLOT_HEADER + a->data.len);
 		if (!more)
 			break;
 		enum ukey_status status = ask(s, &next, a);
@@ -508,10 +510,9 @@ enum ukey_status ccid_slot_transceive(struct ccid_slot *s, struct bytes command,
 		status = send_command(s, command, end, &a);
 	if (status == UKEY_OK)
 		status = take_answer(s, &a, end, answer);
-	/* What came well was wiped piece by piece. */
-	if (status != UKEY_OK) {
-		bytes_wipe(s->message, sizeof s->message);
+	bytes_wipe(s->message, s->used);
+	s->used = 0;
+	if (status != UKEY_OK)
 		answer->len = before;
-	}
 	return status;
 }

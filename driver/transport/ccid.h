@@ -105,6 +105,7 @@ struct ccid_slot {
 	struct ccid_description is;
 	uint8_t seq;
 	bool astray;
+	size_t used;     /* of `message`, by what came */
 	const char *why; /* after a failure: what the device did, in one line */
 	uint8_t message[CCID_SLOT_MESSAGE_MAX + CCID_SLOT_PACKET_MAX];
 };

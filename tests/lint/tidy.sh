@@ -7,7 +7,7 @@ need clang-tidy
 BUILD=${BUILD:-$top/build/check-gcc}
 [ -e "$BUILD/config.h" ] || { echo "no configured build in $BUILD"; exit 77; }
 
-mapfile -t flags < <(pkg-config --cflags libcrypto libssl libpcsclite p11-kit-1 jansson libcurl sqlite3 libmicrohttpd gnutls |
+mapfile -t flags < <(pkg-config --cflags libcrypto libssl libpcsclite libusb-1.0 p11-kit-1 jansson libcurl sqlite3 libmicrohttpd gnutls |
 	tr -s ' ' '\n' | grep . | sort -u)
 # shellcheck disable=SC2016 # the inner shell expands it
 tracked '*.c' | grep -vE '^tests/' | xargs -r -P "$(nproc)" -n 6 sh -c '
