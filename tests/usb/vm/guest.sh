@@ -296,6 +296,16 @@ libusb()
 	road no
 }
 
+# The whole machine to sleep, as far as it can be tried (no further than the devices' own part of it). The virtual
+# controller refuses as long as it has a device, so this sees the way back from a sleep that failed half-way.
+machine_sleep()
+{
+	echo devices >/sys/power/pm_test && echo freeze 2>/dev/null >/sys/power/state
+	try "the machine tried to sleep" grep -q "vhci_hcd.*Do not suspend" <(dmesg)
+	try "after a sleep of the machine that came to nothing the token is there" sees 1122334455667788
+	try "and signs" p11 --login --pin $pin --sign --mechanism SHA256-RSA-PKCS --id 01 --input-file data --output-file data.sig
+}
+
 # Over TCP with the stock tool, as from another machine.
 usbip_tool()
 {
@@ -325,6 +335,7 @@ part unplug && unplug pcscd
 part two && two_tokens
 part long && long_apdus "one message"
 part suspend && suspend
+part sleep && machine_sleep
 part libusb && libusb
 part usbip && usbip_tool
 part small && small_messages

@@ -38,7 +38,7 @@ vm_kernel()
 	for old in "$cache"/linux-image-*/ready; do
 		[ ! -e "$old" ] || { dirname "$old"; return 0; }
 	done
-	echo "Debian's kernel package cannot be fetched: $(grep -v '^W:' "$cache/log" | tail -n 1)" >&2
+	echo "Debian's kernel package cannot be fetched: $(sed -n 's/^[EW]: //p' "$cache/log" | grep -v unsandboxed | head -n 1)" >&2
 	return 1
 }
 
@@ -50,7 +50,7 @@ vm_kernel_fetch()
 	if [ -z "$name" ] || ! timeout 300 apt-get -q -o APT::Sandbox::User= download "$name"; then
 		vm_apt "$cache" update || return 1
 		name=$(vm_kernel_name -o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt")
-		[ -n "$name" ] || { echo "the archive has no linux-image-amd64"; return 1; }
+		[ -n "$name" ] || { echo "E: the archive has no linux-image-amd64"; return 1; }
 		vm_apt "$cache" download "$name" || return 1
 	fi
 	deb=$(echo "$cache/${name}"_*.deb)
