@@ -31,7 +31,9 @@ vm_initramfs "$kernel" "$here/vm/init" "$share/initramfs" || { echo "no initramf
 # The guest has seven minutes, of which it needs two on a quiet machine; then it is switched off.
 begun=$SECONDS
 vm_run "$kernel" "$share/initramfs" "$share" "${VM_SECONDS:-420}" &
-wait $!
+machine=$!
+trap 'kill $machine 2>/dev/null; wait $machine; exit 143' TERM INT HUP
+wait $machine
 status=$?
 echo "the machine ran for $((SECONDS - begun)) s, Linux $(vm_version "$kernel")"
 [ -e "$share/said" ] || { tail -n 20 "$share/console"; bad "the machine comes up"; finish; }

@@ -86,13 +86,13 @@ vm_initramfs()
 }
 
 # vm_run KERNEL INITRAMFS SHARE SECONDS: until the guest is done; what it said on its console is in SHARE/console.
-# The guest runs SHARE/run and leaves its exit status in SHARE/status.
+# The guest runs SHARE/run and leaves its exit status in SHARE/status. For a subshell, whose process it becomes.
 vm_run()
 {
 	local kernel=$1 version
 	version=$(vm_version "$1")
 	# KVM is not asked for: where it is there it may be another one's imitation, on which a kernel hangs.
-	timeout -k 5 "$4" qemu-system-x86_64 -M q35 -accel tcg -cpu qemu64 -smp 1 -m 1024 \
+	exec timeout -k 5 "$4" qemu-system-x86_64 -M q35 -accel tcg -cpu qemu64 -smp 1 -m 1024 \
 		-nographic -no-reboot -vga none -net none \
 		-kernel "$kernel/boot/vmlinuz-$version" -initrd "$2" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off" \
