@@ -42,6 +42,7 @@ noinst_LTLIBRARIES += libukeylink.la
 libukeylink_la_SOURCES = \
 	firmware-emu/link/link.h \
 	firmware-emu/link/ccid.c firmware-emu/link/ccid.h \
+	firmware-emu/link/socket.c firmware-emu/link/socket.h \
 	firmware-emu/link/usb_device.c firmware-emu/link/usb_device.h \
 	firmware-emu/link/usbip.c \
 	firmware-emu/link/usbip_wire.c firmware-emu/link/usbip_wire.h \

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "firmware-emu/link/socket.h"
 #include "firmware-emu/link/usb_device.h"
 #include "firmware-emu/link/usbip_wire.h"
 
@@ -260,42 +261,12 @@ static bool usbip_connected(struct link *link)
 
 /* ---- the carrier's thread: bytes ---- */
 
-static bool read_all(int fd, uint8_t *to, size_t n)
-{
-	struct builder b = builder_of(to, n);
-
-	while (b.len < n) {
-		ssize_t r = recv(fd, to + b.len, n - b.len, 0);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return false;
-		b.len += (size_t)r;
-	}
-	return true;
-}
-
-static bool send_all(int fd, struct bytes data)
-{
-	struct cursor c = cursor_of(data);
-
-	while (c.left > 0) {
-		ssize_t r = send(fd, c.at, c.left, MSG_NOSIGNAL);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return false;
-		(void)cursor_take(&c, (size_t)r);
-	}
-	return true;
-}
-
 static bool send_submitted(struct usbip *u, int fd, uint32_t seqnum, int32_t status, uint32_t actual, struct bytes in)
 {
 	struct builder b = builder_of(u->output, sizeof(u->output));
 
 	usbip_put_ret_submit(&b, seqnum, status, actual, in);
-	bool ok = !b.failed && send_all(fd, builder_bytes(&b));
+	bool ok = !b.failed && socket_send_all(fd, builder_bytes(&b));
 	bytes_wipe(u->output, b.len);
 	return ok;
 }
@@ -383,7 +354,7 @@ static bool unlink_request(struct usbip *u, int fd, const struct usbip_request *
 		}
 	}
 	usbip_put_ret_unlink(&b, r->seqnum, status);
-	return send_all(fd, builder_bytes(&b));
+	return socket_send_all(fd, builder_bytes(&b));
 }
 
 static bool submit(struct usbip *u, int fd, const struct usbip_request *r, struct bytes out)
@@ -401,12 +372,13 @@ static bool one_request(struct usbip *u, int fd)
 	struct usbip_request r;
 	struct bytes out = BYTES_NONE;
 
-	if (!read_all(fd, u->input, USBIP_HEADER_SIZE) || !usbip_request_parse(BYTES(u->input, USBIP_HEADER_SIZE), &r))
+	if (!socket_read_all(fd, u->input, USBIP_HEADER_SIZE) ||
+		!usbip_request_parse(BYTES(u->input, USBIP_HEADER_SIZE), &r))
 		return false;
 	if (r.command == USBIP_CMD_UNLINK)
 		return unlink_request(u, fd, &r);
 	if (!r.in && r.length > 0) {
-		if (!read_all(fd, u->input + USBIP_HEADER_SIZE, r.length))
+		if (!socket_read_all(fd, u->input + USBIP_HEADER_SIZE, r.length))
 			return false;
 		out = BYTES(u->input + USBIP_HEADER_SIZE, r.length);
 	}
@@ -476,18 +448,18 @@ static void guest(struct usbip *u, int fd)
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bounded, sizeof(bounded));
-	if (!read_all(fd, raw, USBIP_OP_SIZE) || !usbip_op_parse(BYTES(raw, USBIP_OP_SIZE), &op))
+	if (!socket_read_all(fd, raw, USBIP_OP_SIZE) || !usbip_op_parse(BYTES(raw, USBIP_OP_SIZE), &op))
 		return;
 	if (op.code == USBIP_REQ_DEVLIST) {
 		usbip_put_devlist(&reply, usbip_plugged(&u->link) ? &u->record : NULL);
 	} else {
-		if (!read_all(fd, (uint8_t *)busid, sizeof(busid)))
+		if (!socket_read_all(fd, (uint8_t *)busid, sizeof(busid)))
 			return;
 		taken = strncmp(busid, usbip_busid, sizeof(busid)) == 0 && enter(u, fd);
 		usbip_put_import(&reply, taken ? &u->record : NULL);
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &unbounded, sizeof(unbounded));
-	if (send_all(fd, builder_bytes(&reply)) && taken)
+	if (socket_send_all(fd, builder_bytes(&reply)) && taken)
 		serve(u, fd);
 	if (taken)
 		leave(u);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "firmware-emu/link/link.h"
+#include "firmware-emu/link/socket.h"
 #include "firmware-emu/link/vpcd_stream.h"
 
 #define RETRY_FIRST_MS 20
@@ -169,21 +170,6 @@ static ssize_t receive(int fd, uint8_t *to, size_t n)
 	return r;
 }
 
-static bool send_all(int fd, struct bytes data)
-{
-	struct cursor c = cursor_of(data);
-
-	while (c.left > 0) {
-		ssize_t r = send(fd, c.at, c.left, MSG_NOSIGNAL);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return false;
-		(void)cursor_take(&c, (size_t)r);
-	}
-	return true;
-}
-
 static bool answer(struct vpcd *v, int fd, struct bytes data)
 {
 	struct builder b = builder_of(v->answer, sizeof(v->answer));
@@ -194,7 +180,7 @@ static bool answer(struct vpcd *v, int fd, struct bytes data)
 		b = builder_of(v->answer, sizeof(v->answer));
 		vpcd_frame(&b, BYTES((const uint8_t *)"\x6F\x00", 2));
 	}
-	bool ok = send_all(fd, builder_bytes(&b));
+	bool ok = socket_send_all(fd, builder_bytes(&b));
 	bytes_wipe(v->answer, b.len);
 	return ok;
 }
