@@ -114,16 +114,22 @@ void ukey_depart(struct ukey *u)
 {
 	if (!u || atomic_load(&u->forked) || pthread_mutex_trylock(&u->lock) != 0)
 		return;
-	const size_t count = u->token_count;
-	struct ukey_token **const tokens = u->tokens;
-	const bool quiet = !u->refreshing;
+	/* As a refresh of our own: nobody else changes the list of tokens meanwhile. */
+	const bool ours = !u->refreshing;
+	u->refreshing = true; /* it was, or it is ours */
 	pthread_mutex_unlock(&u->lock);
-	for (size_t i = 0; quiet && i < count; i++) {
-		if (!token_try_seize(tokens[i]))
+	if (!ours)
+		return;
+	for (size_t i = 0; i < u->token_count; i++) {
+		if (!token_try_seize(u->tokens[i]))
 			continue;
-		token_release(tokens[i], false);
-		token_end(tokens[i]);
+		token_release(u->tokens[i], false);
+		token_end(u->tokens[i]);
 	}
+	pthread_mutex_lock(&u->lock);
+	u->refreshing = false;
+	pthread_cond_broadcast(&u->changed);
+	pthread_mutex_unlock(&u->lock);
 }
 
 void ukey_forked(struct ukey *u)
