@@ -14,21 +14,11 @@ static uint8_t class_of(uint8_t channel, bool proprietary)
 
 static uint8_t security(struct ramtoken *t, uint8_t channel)
 {
-	struct bytes info, inner, value;
-	struct cursor c;
-	uint32_t tag;
+	struct bytes info;
 	uint16_t sw = wire_any(t, class_of(channel, false), 0xA4, 4, 0, wire_hex("F04F70656E"), APDU_LE_MAX, &info);
 
 	assert_int_equal(sw, SW_OK);
-	assert_true(tlv_unwrap(info, 0x6F, &inner));
-	c = cursor_of(inner);
-	while (tlv_next(&c, &tag, &value))
-		inner = value;
-	c = cursor_of(inner);
-	while (tlv_next(&c, &tag, &value) && tag != 0x90)
-		;
-	assert_int_equal(tag, 0x90);
-	return value.data[0];
+	return wire_info_of(info, 0x90).data[0];
 }
 
 static void open_all(struct ramtoken *t)

@@ -58,21 +58,10 @@ static int as_new(void **state)
 
 static uint8_t security(uint8_t channel, struct scp_session *s)
 {
-	struct bytes info, name, inside, value;
-	uint32_t tag;
+	struct bytes info;
 
 	assert_int_equal(send(channel, s, 0x00, 0xCB, 0x3F, 0xFF, wire_hex("5C020001"), &info), SW_OK);
-	assert_true(tlv_unwrap(info, 0x6F, &inside));
-	struct cursor c = cursor_of(inside);
-	name = tlv_take(&c, 0x84);
-	inside = tlv_take(&c, 0xA5);
-	assert_true(cursor_done(&c) && name.len > 0);
-	c = cursor_of(inside);
-	while (tlv_next(&c, &tag, &value))
-		if (tag == 0x90)
-			return value.data[0];
-	fail();
-	return 0;
+	return wire_info_of(info, 0x90).data[0];
 }
 
 /* ---- opening ---- */

@@ -167,9 +167,9 @@ struct bytes wire_data_object(size_t n, uint8_t flags, uint8_t seed)
 	return filled(&b, 0x85, n, seed);
 }
 
-struct bytes wire_info(struct ramtoken *t, uint32_t tag)
+struct bytes wire_info_of(struct bytes whole, uint32_t tag)
 {
-	struct bytes whole = wire(t, SELECT_UKEY, SW_OK), inner, value;
+	struct bytes inner, value;
 	struct cursor c;
 	uint32_t got;
 
@@ -185,6 +185,11 @@ struct bytes wire_info(struct ramtoken *t, uint32_t tag)
 			return value;
 	fail_msg("no tag %02X in the token information", (unsigned)tag);
 	return BYTES_NONE;
+}
+
+struct bytes wire_info(struct ramtoken *t, uint32_t tag)
+{
+	return wire_info_of(wire(t, SELECT_UKEY, SW_OK), tag);
 }
 
 uint32_t wire_generation(struct ramtoken *t)

@@ -50,6 +50,7 @@ struct bytes wire_certificate(size_t n, uint8_t seed);
 struct bytes wire_data_object(size_t n, uint8_t flags, uint8_t seed);
 /* A field of the token information. */
 struct bytes wire_info(struct ramtoken *t, uint32_t tag);
+struct bytes wire_info_of(struct bytes whole, uint32_t tag); /* of an answer that is here */
 uint32_t wire_generation(struct ramtoken *t);
 
 #endif
