@@ -18,6 +18,7 @@ libukeycore_la_SOURCES = \
 	driver/devices.c driver/devices.h \
 	driver/folder.c driver/folder.h \
 	driver/text.c driver/text.h \
+	driver/usb_ids.c driver/usb_ids.def \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c \
 	driver/transport/ccid.c driver/transport/ccid_describe.c driver/transport/ccid.h
@@ -43,3 +44,16 @@ libukey_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined
 
 include_HEADERS += driver/ukey.h
 pkgconfig_DATA += driver/libukey.pc
+
+# Who may use the USB device: udev's rule, of the same table.
+udevrules_DATA = driver/70-openukey.rules
+CLEANFILES += driver/70-openukey.rules
+EXTRA_DIST += driver/70-openukey.rules.in
+driver/70-openukey.rules: driver/70-openukey.rules.in driver/usb_ids.def
+	$(AM_V_GEN)$(MKDIR_P) driver && $(AWK) ' \
+	FNR == NR && /^USB_ID\(/ { split(tolower($$0), id, /0x|,/); split($$0, name, /"/); \
+		rows = rows "# " name[2] "\nATTR{idVendor}==\"" id[2] "\", ATTR{idProduct}==\"" id[4] "\", " \
+		"ENV{ID_SMARTCARD_READER}=\"1\", TAG+=\"uaccess\"\n" } \
+	FNR == NR { next } \
+	/^@IDS@$$/ { printf "%s", rows; next } \
+	{ print }' $(srcdir)/driver/usb_ids.def $(srcdir)/driver/70-openukey.rules.in >$@.new && mv $@.new $@

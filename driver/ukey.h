@@ -148,6 +148,14 @@ struct ukey_reader_info {
 /* What the last refresh saw, for doctor and list. Free with free(). 0 commands. */
 UKEY_API enum ukey_status ukey_readers(struct ukey *u, struct ukey_reader_info **list, size_t *count);
 
+/* USB devices that are our tokens: what the kernel calls idVendor and idProduct. For whoever sets up a machine. */
+struct ukey_usb_id {
+	uint16_t vendor, product;
+	const char *name;
+};
+/* How many there are; *list is the library's own. 0 commands. */
+UKEY_API size_t ukey_usb_ids(const struct ukey_usb_id **list);
+
 /*
  * Wait until something changed against the last refresh (a card in or out, a reader in or out, the service gone or
  * back): UKEY_OK; call ukey_refresh next. UKEY_TIMEOUT after so many milliseconds (-1: never). UKEY_CANCELLED when

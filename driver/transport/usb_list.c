@@ -12,16 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "driver/ukey.h"
+
 #define DEVICES "/sys/bus/usb/devices"
 #define CCID    0x0B /* bInterfaceClass */
-
-/* Tokens that we know. The first is the test number of pid.codes, the emulator's. */
-static const struct {
-	uint16_t vendor, product;
-	const char *name;
-} known[] = {
-	{0x1209, 0x0001, "OpenUKey token"},
-};
 
 /* What the file says, without the newline; false when it cannot be read. */
 static bool read_text(const char *device, const char *attribute, char *out, size_t size)
@@ -53,11 +47,13 @@ static bool read_number(const char *device, const char *attribute, int base, uns
 
 static const char *known_name(const char *device)
 {
+	const struct ukey_usb_id *known;
+	const size_t count = ukey_usb_ids(&known);
 	unsigned vendor, product;
 
 	if (!read_number(device, "idVendor", 16, &vendor) || !read_number(device, "idProduct", 16, &product))
 		return NULL;
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+	for (size_t i = 0; i < count; i++)
 		if (known[i].vendor == vendor && known[i].product == product)
 			return known[i].name;
 	return NULL;

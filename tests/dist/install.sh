@@ -3,7 +3,7 @@
 # What "make install" puts where: pkg-config finds libukey, a program builds on it, p11-kit finds our module.
 # shellcheck source=tests/lib/cases.sh
 . "$(dirname "$0")/../lib/cases.sh"
-: "${BUILD:?the build folder}"
+: "${BUILD:?the build folder}" "${srcdir:?the source folder}"
 dest=$(mktemp -d)
 trap 'rm -rf "$dest"' EXIT
 make -s -C "$BUILD" install DESTDIR="$dest" >"$dest.log" 2>&1 || { cat "$dest.log"; rm -f "$dest.log"; exit 1; }
@@ -20,6 +20,7 @@ there /usr/lib/libukey.so.0
 there /usr/lib/pkgconfig/libukey.pc
 there /usr/lib/pkcs11/ukey-pkcs11.so
 there /usr/share/p11-kit/modules/ukey.module
+there /usr/lib/udev/rules.d/70-openukey.rules
 there /usr/bin/ukey
 there /usr/bin/ukey-ra
 there /usr/bin/ukey-emu
@@ -27,6 +28,10 @@ for page in man1/ukey.1 man8/ukey-ra.8 man1/ukey-emu.1; do
 	there /usr/share/man/$page
 done
 there /usr/share/locale/zh_CN/LC_MESSAGES/openukey.mo
+sed -nE 's/^USB_ID\(0x(....), 0x(....),.*/\1 \2/p' "$srcdir/driver/usb_ids.def" | while read -r vendor product; do
+	grep -qixF "ATTR{idVendor}==\"$vendor\", ATTR{idProduct}==\"$product\", ENV{ID_SMARTCARD_READER}=\"1\", TAG+=\"uaccess\"" \
+		"$dest/usr/lib/udev/rules.d/70-openukey.rules" || echo "$vendor:$product"
+done | judge "the rule for udev has every token that is known on USB"
 find "$dest" -name '*.a' | judge "no static archive is installed"
 grep -rlE "$BUILD|$dest" "$dest"/usr/lib/pkgconfig "$dest"/usr/share 2>/dev/null | judge "no path of the build in text files"
 
