@@ -65,7 +65,7 @@ static CK_RV is_private(struct p11_view *v, CK_ULONG argument, struct p11_value 
 /* Kind, place and print: another object in the same place later is another one. */
 static CK_RV unique_id(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
 {
-	static const char *const kinds[] = {"profile", "prv", "pub", "cert", "cert2", "data"};
+	static const char *const kinds[] = {"profile", "prv", "pub", "cert", "cert2", "data", "mechanism"};
 	char print[HEX_SIZE(sizeof(v->object.print))];
 	char *text = (char *)value->store;
 
@@ -82,6 +82,12 @@ static CK_RV profile_id(struct p11_view *v, CK_ULONG argument, struct p11_value 
 	return p11_get_number(v, v->object.number, value);
 }
 
+static CK_RV mechanism_type(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
+{
+	(void)argument;
+	return p11_get_number(v, p11_mechanism_at(v->object.number)->type, value);
+}
+
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -91,20 +97,22 @@ static const struct p11_row common[] = {
 	{CKA_CLASS,       P11_CERT,                          p11_get_number, CKO_CERTIFICATE, P11_KNOWN},
 	{CKA_CLASS,       P11_DATUM,                         p11_get_number, CKO_DATA,        P11_KNOWN},
 	{CKA_CLASS,       P11_PROFILED,                      p11_get_number, CKO_PROFILE,     P11_KNOWN},
+	{CKA_CLASS,       P11_MECHANISED,                    p11_get_number, CKO_MECHANISM,   P11_KNOWN},
 	{CKA_TOKEN,       P11_ALL,                           p11_get_truth,  true,            P11_KNOWN},
 	{CKA_PRIVATE,     P11_PRV,                           p11_get_truth,  true,            P11_KNOWN},
-	{CKA_PRIVATE,     P11_PUB | P11_CERT | P11_PROFILED, p11_get_truth,  false,           P11_KNOWN},
+	{CKA_PRIVATE,     P11_PUB | P11_CERT | P11_BUILT_IN, p11_get_truth,  false,           P11_KNOWN},
 	{CKA_PRIVATE,     P11_DATUM,                         is_private,     false,           P11_KNOWN},
 	{CKA_MODIFIABLE,  P11_STORED,                        p11_get_truth,  true,            P11_KNOWN},
-	{CKA_MODIFIABLE,  P11_PROFILED,                      p11_get_truth,  false,           P11_KNOWN},
+	{CKA_MODIFIABLE,  P11_BUILT_IN,                      p11_get_truth,  false,           P11_KNOWN},
 	{CKA_COPYABLE,    P11_ALL,                           p11_get_truth,  false,           P11_KNOWN},
 	/* A public key is the other face of its private key, and goes with it. */
 	{CKA_DESTROYABLE, P11_PRV | P11_CERT | P11_DATUM,    p11_get_truth,  true,            P11_KNOWN},
-	{CKA_DESTROYABLE, P11_PUB | P11_PROFILED,            p11_get_truth,  false,           P11_KNOWN},
+	{CKA_DESTROYABLE, P11_PUB | P11_BUILT_IN,            p11_get_truth,  false,           P11_KNOWN},
 	{CKA_LABEL,       P11_STORED,                        label,          0,               P11_READ_PRIVATE},
-	{CKA_LABEL,       P11_PROFILED,                      p11_get_empty,  0,               P11_KNOWN},
+	{CKA_LABEL,       P11_BUILT_IN,                      p11_get_empty,  0,               P11_KNOWN},
 	{CKA_UNIQUE_ID,   P11_ALL,                           unique_id,      0,               P11_KNOWN},
 	{CKA_PROFILE_ID,  P11_PROFILED,                      profile_id,     0,               P11_KNOWN},
+	{CKA_MECHANISM_TYPE, P11_MECHANISED,                 mechanism_type, 0,               P11_KNOWN},
 };
 /* clang-format on */
 
@@ -126,6 +134,8 @@ static unsigned who(const struct p11_view *v)
 		return P11_DATUM;
 	case P11_PROFILE:
 		return P11_PROFILED;
+	case P11_MECHANISM:
+		return P11_MECHANISED;
 	default:
 		return 0;
 	}
@@ -155,8 +165,8 @@ static const struct p11_row *row_of(const struct p11_view *v, CK_ATTRIBUTE_TYPE 
 
 CK_OBJECT_CLASS p11_class(const struct p11_view *v)
 {
-	static const CK_OBJECT_CLASS classes[] = {
-		CKO_PROFILE, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_CERTIFICATE, CKO_CERTIFICATE, CKO_DATA};
+	static const CK_OBJECT_CLASS classes[] = {CKO_PROFILE, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_CERTIFICATE,
+		CKO_CERTIFICATE, CKO_DATA, CKO_MECHANISM};
 	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
 
 	if (v->object.kind != P11_SESSION_OBJECT)

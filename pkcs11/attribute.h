@@ -21,6 +21,7 @@ enum p11_who {
 	P11_CERT = 0x10,
 	P11_DATUM = 0x20,
 	P11_PROFILED = 0x40,
+	P11_MECHANISED = 0x80,
 
 	P11_PRV = P11_PRV_RSA | P11_PRV_EC,
 	P11_PUB = P11_PUB_RSA | P11_PUB_EC,
@@ -28,7 +29,8 @@ enum p11_who {
 	P11_EC = P11_PRV_EC | P11_PUB_EC,
 	P11_KEYS = P11_PRV | P11_PUB,
 	P11_STORED = P11_KEYS | P11_CERT | P11_DATUM,
-	P11_ALL = P11_STORED | P11_PROFILED,
+	P11_BUILT_IN = P11_PROFILED | P11_MECHANISED, /* what the module and the token can do */
+	P11_ALL = P11_STORED | P11_BUILT_IN,
 };
 
 /* What an answer costs. */

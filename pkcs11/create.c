@@ -458,7 +458,7 @@ static CK_RV read_change(struct p11_view *v, struct change *c)
 	static const CK_ATTRIBUTE_TYPE of_data[] = {CKA_LABEL, CKA_APPLICATION, CKA_OBJECT_ID, CKA_VALUE};
 	static const CK_ATTRIBUTE_TYPE of_others[] = {CKA_LABEL, CKA_ID};
 	const CK_ATTRIBUTE_TYPE *may = v->object.kind == P11_DATA ? of_data : of_others;
-	size_t n = v->object.kind == P11_DATA ? 4 : v->object.kind == P11_PROFILE ? 0 : 2;
+	size_t n = v->object.kind == P11_DATA ? 4 : 2;
 	size_t len;
 
 	for (CK_ULONG i = 0; i < c->count; i++) {
@@ -545,6 +545,8 @@ static CK_RV change(struct p11_session *s, struct p11_view *v, struct change *c)
 
 	if (v->object.kind == P11_SESSION_OBJECT)
 		return change_session(s, v, c);
+	if (v->object.kind == P11_PROFILE || v->object.kind == P11_MECHANISM)
+		return CKR_ACTION_PROHIBITED;
 	rv = read_change(v, c);
 	if (rv != CKR_OK)
 		return rv;

@@ -93,6 +93,11 @@ const struct p11_mechanism *p11_mechanism(CK_MECHANISM_TYPE type)
 	return NULL;
 }
 
+const struct p11_mechanism *p11_mechanism_at(size_t i)
+{
+	return i < MECHANISMS ? &mechanisms[i] : NULL;
+}
+
 enum crypto_hash p11_hash(CK_MECHANISM_TYPE type)
 {
 	for (size_t i = 0; i < HASHES; i++)

@@ -14,9 +14,14 @@
 
 static _Atomic CK_OBJECT_HANDLE last_handle;
 
-/* What we conform to (PKCS#11 Profiles 3.1): certificates can be read without a log-in, NSS looks for that. */
+/*
+ * What we conform to (PKCS#11 Profiles 3.2, 5). Public certificates: they can be read without a log-in, and so can a
+ * public key by the CKA_ID of its certificate; NSS logs in to read certificates unless it finds this one. Not the
+ * complete provider (every mechanism there is), not HKDF TLS.
+ */
 static const uint8_t profiles[] = {
 	CKP_BASELINE_PROVIDER,
+	CKP_EXTENDED_PROVIDER,
 	CKP_AUTHENTICATION_TOKEN,
 	CKP_PUBLIC_CERTIFICATES_TOKEN,
 };
@@ -144,11 +149,15 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 		return true;
 	}
 	i -= d->data_count;
-	if (i >= PROFILES)
-		return false;
-	out->kind = P11_PROFILE;
-	out->number = profiles[i];
-	return true;
+	if (i < PROFILES) {
+		out->kind = P11_PROFILE;
+		out->number = profiles[i];
+		return true;
+	}
+	i -= PROFILES;
+	out->kind = P11_MECHANISM;
+	out->number = (uint8_t)i;
+	return p11_mechanism_at(i) != NULL;
 }
 
 static bool same(const struct p11_object *a, const struct p11_object *b)
@@ -460,8 +469,21 @@ CK_RV p11_object_replace(struct p11_slot *slot, CK_OBJECT_HANDLE handle, struct 
 
 /* ---- finding ---- */
 
+/*
+ * Mechanism objects are found only by a template that names their class (2.40, 4.12): nobody who lists everything
+ * meets a class that he has never heard of.
+ */
+static bool wanted(const struct p11_object *object, const CK_ATTRIBUTE *list, CK_ULONG count)
+{
+	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
+
+	return object->kind != P11_MECHANISM ||
+	       (p11_take_ulong(list, count, CKA_CLASS, &class, NULL) == CKR_OK && class == CKO_MECHANISM);
+}
+
 /* Copies of the objects that may be seen, so that matching (which may read from the token) holds no lock. */
-static CK_RV visible(struct p11_session *s, struct p11_view **list, size_t *count)
+static CK_RV visible(struct p11_session *s, const CK_ATTRIBUTE *template, CK_ULONG template_count,
+	struct p11_view **list, size_t *count)
 {
 	bool user = p11_role(s) == UKEY_USER;
 	size_t n = 0;
@@ -472,7 +494,8 @@ static CK_RV visible(struct p11_session *s, struct p11_view **list, size_t *coun
 	if (!*list)
 		rv = CKR_HOST_MEMORY;
 	for (size_t i = 0; rv == CKR_OK && s->slot->snapshot && i < s->slot->object_count; i++)
-		if ((user || !is_private(s->slot->snapshot->directory, &s->slot->objects[i])) &&
+		if (wanted(&s->slot->objects[i], template, template_count) &&
+			(user || !is_private(s->slot->snapshot->directory, &s->slot->objects[i])) &&
 			view_fill(&(*list)[n], s, &s->slot->objects[i]))
 			n++;
 	pthread_mutex_unlock(&s->slot->lock);
@@ -488,7 +511,7 @@ static CK_RV find(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG coun
 	CK_RV rv = p11_objects_sync(s->slot, s->token);
 
 	if (rv == CKR_OK)
-		rv = visible(s, &views, &n);
+		rv = visible(s, list, count, &views, &n);
 	if (rv == CKR_OK && !(found = calloc(n + 1, sizeof(*found))))
 		rv = CKR_HOST_MEMORY;
 	for (size_t i = 0; i < n; i++) {

@@ -237,6 +237,7 @@ enum p11_kind {
 	P11_CERTIFICATE,       /* of a key */
 	P11_OTHER_CERTIFICATE, /* of no key here */
 	P11_DATA,
+	P11_MECHANISM, /* found only by who asks for its class */
 	P11_SESSION_OBJECT,
 	P11_GONE, /* went with its private key; may still be destroyed by name */
 };
@@ -244,7 +245,7 @@ enum p11_kind {
 struct p11_object {
 	CK_OBJECT_HANDLE handle;
 	enum p11_kind kind;
-	uint8_t number;          /* key reference, number of the object, profile */
+	uint8_t number;          /* key reference, number of the object, profile, place in the list of mechanisms */
 	uint8_t print[8];        /* tells it from another one in the same place later */
 	CK_SESSION_HANDLE owner; /* session objects, and the gone */
 	struct p11_attributes *attributes;
@@ -349,6 +350,8 @@ struct p11_mechanism {
 };
 
 const struct p11_mechanism *p11_mechanism(CK_MECHANISM_TYPE type);
+/* One after another, from 0; NULL at the end. */
+const struct p11_mechanism *p11_mechanism_at(size_t i);
 enum crypto_hash p11_hash(CK_MECHANISM_TYPE type);
 enum crypto_hash p11_mgf(CK_RSA_PKCS_MGF_TYPE type);
 /* The mechanisms that a key may be used with (CKA_ALLOWED_MECHANISMS); returns their number, at most `room` are put. */
