@@ -13,6 +13,7 @@ libcommon_la_SOURCES = $(common_freestanding) \
 	common/secmem.c common/secmem.h \
 	common/crypto.c common/crypto.h common/crypto_evp.h \
 	common/crypto_key.c common/crypto_verify.c common/crypto_cert.c \
+	common/crypto_secret.h common/crypto_cipher.c common/crypto_mac.c \
 	common/rsa_pad.c common/rsa_pad.h \
 	common/exchange.c common/exchange.h \
 	common/code_text.c common/code_text.h \

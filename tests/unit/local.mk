@@ -9,7 +9,7 @@ test_driver_status_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
 
 # common/
 unit_common = tests/unit/test_bytes tests/unit/test_tlv tests/unit/test_apdu tests/unit/test_hex \
-	tests/unit/test_exchange tests/unit/test_secmem tests/unit/test_crypto \
+	tests/unit/test_exchange tests/unit/test_secmem tests/unit/test_crypto tests/unit/test_crypto_secret \
 	tests/unit/test_cert tests/unit/test_rsa_pad tests/unit/test_i18n
 UNIT_TESTS += $(unit_common)
 tests_unit_test_bytes_SOURCES = tests/unit/test_bytes.c tests/unit/test.h
@@ -36,6 +36,9 @@ tests_unit_test_i18n_LDADD = libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_crypto_SOURCES = tests/unit/test_crypto.c
 tests_unit_test_crypto_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_test_crypto_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_crypto_secret_SOURCES = tests/unit/test_crypto_secret.c
+tests_unit_test_crypto_secret_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_crypto_secret_LDADD = libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_cert_SOURCES = tests/unit/test_cert.c
 tests_unit_test_cert_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_test_cert_LDADD = libcommon.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
