@@ -474,6 +474,11 @@ enum ukey_status ukey_readers(struct ukey *u, struct ukey_reader_info **list, si
 	return UKEY_OK;
 }
 
+bool ukey_reader_holder(struct ukey *u, const char *reader, struct ukey_holder *out)
+{
+	return u->ops->holder && u->ops->holder(u->transport, reader, out);
+}
+
 /* ---- wait -------------------------------------------------------------------------------------------------------- */
 
 /* A copy of what the last refresh saw; *known is false when it says nothing any more. */

@@ -156,6 +156,17 @@ struct ukey_usb_id {
 /* How many there are; *list is the library's own. 0 commands. */
 UKEY_API size_t ukey_usb_ids(const struct ukey_usb_id **list);
 
+struct ukey_holder {
+	long process;
+	char name[32]; /* of its program, possibly "" */
+};
+
+/*
+ * Who has this reader, when it is UKEY_READER_BUSY. False when that cannot be seen: a reader of PC/SC, or a program of
+ * another user. Looks at all processes. 0 commands.
+ */
+UKEY_API bool ukey_reader_holder(struct ukey *u, const char *reader, struct ukey_holder *out);
+
 /*
  * Wait until something changed against the last refresh (a card in or out, a reader in or out, the service gone or
  * back): UKEY_OK; call ukey_refresh next. UKEY_TIMEOUT after so many milliseconds (-1: never). UKEY_CANCELLED when

@@ -41,6 +41,24 @@ static enum ukey_status list_tokens(struct tool *t, json_t *tokens)
 	return s;
 }
 
+/* What a person reads of a reader without a token of ours; of a busy one also who has it, where that can be seen. */
+static void show_reader(struct tool *t, const struct ukey_reader_info *r, json_t *readers)
+{
+	struct ukey_holder holder;
+	json_t *entry = json_pack("{s:o, s:s, s:s, s:s}", "name", ui_json_text(r->name), "state",
+		name_reader_state_id(r->state), "serial", r->serial, "road", name_road(r->road));
+
+	if (r->state == UKEY_READER_BUSY && ukey_reader_holder(t->library, r->name, &holder)) {
+		ui_note(t, _("Reader %s: in use by %s (process %ld)"), r->name, holder.name, holder.process);
+		json_object_set_new(entry, "holder",
+			json_pack("{s:o, s:I}", "name", ui_json_text(holder.name), "process",
+				(json_int_t)holder.process));
+	} else if (r->state != UKEY_READER_TOKEN) {
+		ui_note(t, _("Reader %s: %s"), r->name, name_reader_state(r->state));
+	}
+	json_array_append_new(readers, entry);
+}
+
 static enum ukey_status list_readers(struct tool *t, json_t *readers, size_t *seen, size_t *count)
 {
 	struct ukey_reader_info *list = NULL;
@@ -50,11 +68,7 @@ static enum ukey_status list_readers(struct tool *t, json_t *readers, size_t *se
 		/* what is in a reader that another program holds, nobody knows */
 		if (list[i].state == UKEY_READER_TOKEN || list[i].state == UKEY_READER_BUSY)
 			(*seen)++;
-		if (list[i].state != UKEY_READER_TOKEN)
-			ui_note(t, _("Reader %s: %s"), list[i].name, name_reader_state(list[i].state));
-		json_array_append_new(readers, json_pack("{s:o, s:s, s:s, s:s}", "name", ui_json_text(list[i].name),
-						       "state", name_reader_state_id(list[i].state), "serial",
-						       list[i].serial, "road", name_road(list[i].road)));
+		show_reader(t, &list[i], readers);
 	}
 	free(list);
 	return s;

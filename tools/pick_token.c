@@ -79,6 +79,17 @@ unsigned token_spec_fits(const struct token_spec *spec, const struct ukey_token_
 
 /* ---- the session ---- */
 
+/* Somebody else has the token: who, where that can be seen. */
+static enum ukey_status why_busy(struct tool *t, const struct ukey_reader_info *list, size_t count)
+{
+	struct ukey_holder holder;
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].state == UKEY_READER_BUSY && ukey_reader_holder(t->library, list[i].name, &holder))
+			return tool_fail(t, UKEY_TOKEN_BUSY, _("it is %s, process %ld"), holder.name, holder.process);
+	return UKEY_TOKEN_BUSY;
+}
+
 /* No token at all: the readers tell why. */
 static enum ukey_status why_none(struct tool *t)
 {
@@ -95,7 +106,7 @@ static enum ukey_status why_none(struct tool *t)
 	if (count == 0)
 		s = UKEY_NO_READER;
 	else if (seen[UKEY_READER_BUSY] > 0)
-		s = UKEY_TOKEN_BUSY;
+		s = why_busy(t, list, count);
 	else if (seen[UKEY_READER_DENIED] > 0)
 		s = UKEY_NO_PERMISSION;
 	else if (seen[UKEY_READER_MUTE] > 0)

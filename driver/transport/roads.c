@@ -409,6 +409,11 @@ static enum ukey_status roads_transceive(struct connection *c, struct bytes comm
 	return c->ops->transceive(c->inner, command, answer);
 }
 
+static bool roads_holder(struct transport *t, const char *reader, struct ukey_holder *out)
+{
+	return usb_is_reader(reader) && usb->holder(t->usb, reader, out);
+}
+
 const struct transport_ops transport_roads = {
 	.create = roads_create,
 	.destroy = roads_destroy,
@@ -423,4 +428,5 @@ const struct transport_ops transport_roads = {
 	.begin = roads_begin,
 	.end = roads_end,
 	.transceive = roads_transceive,
+	.holder = roads_holder,
 };

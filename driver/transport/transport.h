@@ -74,6 +74,9 @@ struct transport_ops {
 	 * not fit fails the builder.
 	 */
 	enum ukey_status (*transceive)(struct connection *c, struct bytes command, struct builder *answer);
+
+	/* As ukey_reader_holder. NULL: that cannot be seen on this way. */
+	bool (*holder)(struct transport *t, const char *reader, struct ukey_holder *out);
 };
 
 extern const struct transport_ops transport_pcsc;

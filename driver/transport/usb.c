@@ -324,13 +324,12 @@ static void device_put(struct transport *t, struct device *d)
 
 static void log_why(const struct device *d, const char *what, enum ukey_status status, const char *why)
 {
-	char holder[32] = "";
+	struct ukey_holder holder;
 
+	log_text("%s: %s: %s%s%s", d->name, what, ukey_status_name(status), why ? ": " : "", why ? why : "");
 	/* Looking for it means looking at all programs. */
-	if (status == UKEY_TOKEN_BUSY && log_wanted())
-		usb_list_holder(d->bus, d->address, holder, sizeof holder);
-	log_text("%s: %s: %s%s%s%s%s", d->name, what, ukey_status_name(status), why ? ": " : "", why ? why : "",
-		holder[0] ? "; held by " : "", holder);
+	if (status == UKEY_TOKEN_BUSY && log_wanted() && usb_list_holder(d->bus, d->address, &holder))
+		log_text("%s: held by %s, process %ld", d->name, holder.name, holder.process);
 }
 
 /* ---- whoever has the turn ---------------------------------------------------------------------------------------- */
@@ -474,6 +473,14 @@ static enum ukey_status usb_transceive(struct connection *c, struct bytes comman
 		d->powered = false;
 	end_turn(c);
 	return status;
+}
+
+static bool usb_holder(struct transport *t, const char *reader, struct ukey_holder *out)
+{
+	struct usb_found found;
+
+	(void)t;
+	return find(reader, &found) && usb_list_holder(found.bus, found.address, out);
 }
 
 /* ---- wait -------------------------------------------------------------------------------------------------------- */
@@ -639,4 +646,5 @@ const struct transport_ops transport_usb = {
 	.begin = usb_begin,
 	.end = end_turn,
 	.transceive = usb_transceive,
+	.holder = usb_holder,
 };

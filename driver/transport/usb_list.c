@@ -169,9 +169,17 @@ bool usb_list_has(unsigned bus, unsigned address)
 
 /* ---- who has it -------------------------------------------------------------------------------------------------- */
 
+/* Where /dev is a sandbox's or a test's, the file's whole name is another one. */
+static bool ends_with(const char *text, const char *end)
+{
+	const size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
 static bool has_open(const char *process, const char *node)
 {
-	char path[300], file[600], target[128];
+	char path[300], file[600], target[512];
 	struct dirent *entry;
 	bool found = false;
 
@@ -181,18 +189,18 @@ static bool has_open(const char *process, const char *node)
 		snprintf(file, sizeof file, "%s/%.255s", path, entry->d_name);
 		ssize_t n = readlink(file, target, sizeof target - 1);
 		target[n > 0 ? n : 0] = '\0';
-		found = n > 0 && strcmp(target, node) == 0;
+		found = ends_with(target, node);
 	}
 	if (dir)
 		closedir(dir);
 	return found;
 }
 
-static void name_of(const char *process, char *out, size_t size)
+static void name_of(long process, char *out, size_t size)
 {
 	char path[64];
 
-	snprintf(path, sizeof path, "/proc/%.32s/comm", process);
+	snprintf(path, sizeof path, "/proc/%ld/comm", process);
 	FILE *f = fopen(path, "re");
 	if (!f || !fgets(out, (int)size, f))
 		out[0] = '\0';
@@ -205,21 +213,22 @@ static void name_of(const char *process, char *out, size_t size)
 }
 
 /* Other users' programs cannot be looked into; pcscd is one of them on most machines. */
-void usb_list_holder(unsigned bus, unsigned address, char *out, size_t size)
+bool usb_list_holder(unsigned bus, unsigned address, struct ukey_holder *out)
 {
-	char node[64], self[32];
+	const long self = (long)getpid();
+	char node[64];
 	struct dirent *entry;
 	DIR *dir = opendir("/proc");
 
-	out[0] = '\0';
+	*out = (struct ukey_holder){0};
 	usb_list_node(bus, address, node, sizeof node);
-	snprintf(self, sizeof self, "%ld", (long)getpid());
-	while (dir && !out[0] && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]) && strcmp(entry->d_name, self) != 0 &&
-			has_open(entry->d_name, node))
-			name_of(entry->d_name, out, size);
+	/* Something else in this process may have it; but rather somebody else. */
+	while (dir && (out->process == 0 || out->process == self) && (entry = readdir(dir)))
+		if (isdigit((unsigned char)entry->d_name[0]) && has_open(entry->d_name, node))
+			out->process = strtol(entry->d_name, NULL, 10);
 	if (dir)
 		closedir(dir);
-	if (!out[0] && access("/run/pcscd/pcscd.comm", F_OK) == 0)
-		snprintf(out, size, "pcscd");
+	if (out->process)
+		name_of(out->process, out->name, sizeof out->name);
+	return out->process != 0;
 }

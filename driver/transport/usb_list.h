@@ -7,6 +7,8 @@
 #ifndef UKEY_DRIVER_TRANSPORT_USB_LIST_H
 #define UKEY_DRIVER_TRANSPORT_USB_LIST_H
 
+#include "driver/ukey.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdbool.h>
@@ -30,7 +32,7 @@ size_t usb_list(struct usb_found list[USB_LIST_MAX]);
 bool usb_list_has(unsigned bus, unsigned address);
 /* The device's file. */
 void usb_list_node(unsigned bus, unsigned address, char *out, size_t size);
-/* The name of a program of ours that has it open, or of pcscd when nobody else can be seen; "" when unknown. */
-void usb_list_holder(unsigned bus, unsigned address, char *out, size_t size);
+/* A program that has it open; false when none can be seen. */
+bool usb_list_holder(unsigned bus, unsigned address, struct ukey_holder *out);
 
 #endif

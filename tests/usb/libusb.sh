@@ -73,6 +73,22 @@ on_usb --held token.flash "$U" list >said 2>&1
 try "another program's: list says so" grep -q "in use by another program" said
 on_usb --held token.flash "$U" info >said 2>&1
 same "and info ends with the status of a busy token" 27 $?
+cat >busy <<END
+"$walk" hold >hold.said &
+for i in \$(seq 50); do "$U" list --json | jq -e '.readers[0].holder' >list && break; sleep 0.1; done
+"$U" list >busy.list
+"$U" info >busy.info 2>&1
+echo \$? >busy.status
+wait
+"$U" list --json >after
+END
+on_usb token.flash bash busy
+try "a program of ours that has it: list says which, and its number" grep -qE "in use by usb_walk \(process [0-9]+\)" busy.list
+try "in JSON too" jq -e '.name == "usb_walk" and .process > 1' list
+try "and info, which ends with the status of a busy token" grep -qE "holds the token.*usb_walk, process [0-9]+" busy.info
+same "... 27" 27 "$(cat busy.status)"
+try "the program that had it was not disturbed" grep -q "^ok: it still answers" hold.said
+try "when that one ends, the token is there" jq -e '.tokens | length == 1' after
 mkdir -p config/openukey
 echo "usb = no" >config/openukey/openukey.conf
 on_usb token.flash "$U" list >said 2>&1

@@ -6,7 +6,7 @@
  *	usb_walk walk		list, wait, cancel, idle, a second process, unplug and plug in again
  *	usb_walk pull		the device is pulled inside a command
  *	usb_walk long		a command that takes longer than a transfer's time
- *	usb_walk second		the second process: exit 0 with a token, 1 with a busy one, 2 otherwise
+ *	usb_walk second		the second process: exit 0 with a token, 1 with one that its parent has, 2 otherwise
  *	usb_walk hold		has the token for three seconds
  *	usb_walk time		what a refresh costs
  */
@@ -91,14 +91,27 @@ static int second_process(const char *self)
 	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 9;
 }
 
+/* The busy reader's holder is the process that asked for this one. */
+static bool held_by_parent(const char *reader)
+{
+	struct ukey_holder holder;
+
+	return ukey_reader_holder(library, reader, &holder) && holder.process == (long)getppid() &&
+	       strcmp(holder.name, "usb_walk") == 0;
+}
+
 static int second(void)
 {
 	struct ukey_reader_info *list = NULL;
 	size_t count = 0;
 	int result = 2;
 
-	if (ukey_refresh(library) == UKEY_OK && ukey_readers(library, &list, &count) == UKEY_OK && count == 1)
-		result = list[0].state == UKEY_READER_TOKEN ? 0 : list[0].state == UKEY_READER_BUSY ? 1 : 2;
+	if (ukey_refresh(library) != UKEY_OK || ukey_readers(library, &list, &count) != UKEY_OK || count != 1)
+		return 2;
+	if (list[0].state == UKEY_READER_TOKEN)
+		result = 0;
+	else if (list[0].state == UKEY_READER_BUSY && held_by_parent(list[0].name))
+		result = 1;
 	free(list);
 	return result;
 }
@@ -171,7 +184,7 @@ static void walk(const char *self)
 		"its reader's name has its serial number and its place");
 	check(ukey_token_reload(t) == UKEY_OK, "it answers a command");
 	waits();
-	check(second_process(self) == 1, "a second process is told that it is in use");
+	check(second_process(self) == 1, "a second process is told that it is in use, and by whom");
 	ukey_token_idle(t);
 	check(second_process(self) == 0, "and has it when we are idle");
 	check(ukey_token_reload(t) == UKEY_OK, "then it is ours again");
