@@ -341,9 +341,10 @@ const uint8_t *directory_digest(const struct ukey_directory *d)
 	return snapshot_of(d)->digest;
 }
 
+/* They ascend, each once: none stands behind the place that its number would give it. */
 const struct ukey_key *ukey_directory_key(const struct ukey_directory *d, ukey_key_ref ref)
 {
-	for (size_t i = 0; i < d->key_count; i++)
+	for (size_t i = ref < d->key_count ? ref + 1u : d->key_count; i-- > 0;)
 		if (d->keys[i].ref == ref)
 			return &d->keys[i];
 	return NULL;

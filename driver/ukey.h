@@ -419,7 +419,7 @@ struct ukey_data_entry {
 	uint8_t sha256[32];
 };
 
-/* What is on the token at one generation. Never changes; reference. */
+/* What is on the token at one generation; each list ascends by reference or number. Never changes; reference. */
 struct ukey_directory {
 	uint32_t generation;
 	const struct ukey_key *keys;

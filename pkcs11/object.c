@@ -116,7 +116,12 @@ static void key_print(const struct ukey_key *key, uint8_t print[8])
 		memcpy(print, b.data + b.len - 8, 8);
 }
 
-/* Every object of a directory, one after another; false at the end. */
+static uint32_t text_hint(const char *text)
+{
+	return p11_hint(BYTES((const uint8_t *)text, strlen(text)));
+}
+
+/* Every object of a directory, one after another, without the handle; false at the end. */
 static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object *out)
 {
 	size_t i = (*step)++;
@@ -127,6 +132,9 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 
 		out->kind = P11_PRIVATE_KEY + i % 3;
 		out->number = key->ref;
+		out->is_private = out->kind == P11_PRIVATE_KEY;
+		out->id_hint = p11_hint(BYTES(key->id, key->id_len));
+		out->label_hint = text_hint(out->kind == P11_CERTIFICATE ? key->certificate.label : key->label);
 		if (out->kind != P11_CERTIFICATE)
 			key_print(key, out->print);
 		else if (key->certificate.exists)
@@ -139,6 +147,8 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 	if (i < d->certificate_count) {
 		out->kind = P11_OTHER_CERTIFICATE;
 		out->number = d->certificates[i].number;
+		out->id_hint = p11_hint(BYTES(d->certificates[i].id, d->certificates[i].id_len));
+		out->label_hint = text_hint(d->certificates[i].certificate.label);
 		memcpy(out->print, d->certificates[i].certificate.sha256, sizeof(out->print));
 		return true;
 	}
@@ -146,6 +156,8 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 	if (i < d->data_count) {
 		out->kind = P11_DATA;
 		out->number = d->data[i].number;
+		out->is_private = d->data[i].is_private;
+		out->label_hint = out->is_private ? P11_NO_HINT : text_hint(d->data[i].label);
 		return true;
 	}
 	i -= d->data_count;
@@ -160,25 +172,58 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 	return p11_mechanism_at(i) != NULL;
 }
 
-static bool same(const struct p11_object *a, const struct p11_object *b)
+/* As attribute.c says it; of kinds and lists alike. */
+static CK_OBJECT_CLASS class_of(const struct p11_object *object)
 {
-	return a->kind == b->kind && a->number == b->number && memcmp(a->print, b->print, sizeof(a->print)) == 0;
+	return p11_class(&(const struct p11_view){.object = *object});
 }
 
-static bool listed(const struct ukey_directory *d, const struct p11_object *object)
-{
-	struct p11_object o;
-	size_t step = 0;
+/* Where in the table the object of a place on the token stands, from 1; 0: there is none. */
+struct places {
+	uint32_t at[P11_SESSION_OBJECT][UINT8_MAX + 1];
+};
 
-	while (walk(d, &step, &o))
-		if (same(&o, object))
-			return true;
-	return false;
+static void places_fill(struct places *places, const struct p11_slot *slot)
+{
+	memset(places, 0, sizeof(*places));
+	for (size_t i = 0; i < slot->object_count; i++)
+		if (slot->objects[i].kind < P11_SESSION_OBJECT)
+			places->at[slot->objects[i].kind][slot->objects[i].number] = (uint32_t)i + 1;
+}
+
+/* What is at the object's place is the object itself. */
+static struct p11_object *standing(const struct p11_slot *slot, const struct places *places, const struct p11_object *o)
+{
+	const uint32_t at = places->at[o->kind][o->number];
+	struct p11_object *there = at ? &slot->objects[at - 1] : NULL;
+
+	return there && memcmp(there->print, o->print, sizeof(o->print)) == 0 ? there : NULL;
+}
+
+/* What the directory says of an object that it still has; the handle stays. */
+static void update(struct p11_object *object, const struct p11_object *now)
+{
+	const CK_OBJECT_HANDLE handle = object->handle;
+
+	*object = *now;
+	object->handle = handle;
+	object->listed = true;
+}
+
+static void forget_unlisted(struct p11_slot *slot)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < slot->object_count; i++)
+		if (slot->objects[i].kind >= P11_SESSION_OBJECT || slot->objects[i].listed)
+			slot->objects[left++] = slot->objects[i];
+	slot->object_count = left;
 }
 
 static CK_RV adopt(struct p11_slot *slot, const struct ukey_directory *d)
 {
-	struct p11_object o;
+	struct places places;
+	struct p11_object o, *there;
 	size_t step = 0, more = 0;
 
 	while (walk(d, &step, &o))
@@ -186,12 +231,23 @@ static CK_RV adopt(struct p11_slot *slot, const struct ukey_directory *d)
 	/* At worst all of them are new, while session objects stay. */
 	if (!make_room(slot, more))
 		return CKR_HOST_MEMORY;
-	for (size_t i = slot->object_count; i-- > 0;)
-		if (slot->objects[i].kind < P11_SESSION_OBJECT && !listed(d, &slot->objects[i]))
-			forget(slot, i);
+	for (size_t i = 0; i < slot->object_count; i++)
+		slot->objects[i].listed = false;
+	places_fill(&places, slot);
+	for (step = 0; walk(d, &step, &o);) {
+		o.class = class_of(&o);
+		there = standing(slot, &places, &o);
+		if (there)
+			update(there, &o);
+	}
+	forget_unlisted(slot);
+	places_fill(&places, slot);
 	for (step = 0; walk(d, &step, &o);)
-		if (!lookup_place(slot, o.kind, o.number))
+		if (!places.at[o.kind][o.number]) {
+			o.class = class_of(&o);
+			o.listed = true;
 			append(slot, o);
+		}
 	return CKR_OK;
 }
 
@@ -258,38 +314,11 @@ void p11_object_forget(struct p11_slot *slot, CK_OBJECT_HANDLE handle)
 	pthread_mutex_unlock(&slot->lock);
 }
 
-static const struct ukey_data_entry *data_of(const struct ukey_directory *d, uint8_t number)
-{
-	for (size_t i = 0; d && i < d->data_count; i++)
-		if (d->data[i].number == number)
-			return &d->data[i];
-	return NULL;
-}
-
-static bool is_private(const struct ukey_directory *d, const struct p11_object *object)
-{
-	const struct ukey_data_entry *data;
-	bool value = false;
-
-	switch (object->kind) {
-	case P11_PRIVATE_KEY:
-		return true;
-	case P11_DATA:
-		data = data_of(d, object->number);
-		return data && data->is_private;
-	case P11_SESSION_OBJECT:
-		p11_take_bool(object->attributes->list, object->attributes->count, CKA_PRIVATE, &value, NULL);
-		return value;
-	default:
-		return false;
-	}
-}
-
 void p11_objects_forget_private(struct p11_slot *slot)
 {
 	pthread_mutex_lock(&slot->lock);
 	for (size_t i = slot->object_count; i-- > 0;)
-		if (is_private(slot->snapshot ? slot->snapshot->directory : NULL, &slot->objects[i]))
+		if (slot->objects[i].is_private)
 			forget(slot, i);
 	/* New handles for the same objects. Without memory for it now, the next look takes the directory anew. */
 	if (slot->snapshot && adopt(slot, slot->snapshot->directory) != CKR_OK) {
@@ -349,6 +378,28 @@ void p11_objects_forget_all(struct p11_slot *slot)
 
 /* ---- views ---- */
 
+/* Entries ascend by their numbers: none stands behind the place that its number would give it. */
+static size_t last_place(uint8_t number, size_t count)
+{
+	return number < count ? number + 1u : count;
+}
+
+static const struct ukey_other_certificate *other_of(const struct ukey_directory *d, uint8_t number)
+{
+	for (size_t i = last_place(number, d->certificate_count); i-- > 0;)
+		if (d->certificates[i].number == number)
+			return &d->certificates[i];
+	return NULL;
+}
+
+static const struct ukey_data_entry *data_of(const struct ukey_directory *d, uint8_t number)
+{
+	for (size_t i = last_place(number, d->data_count); i-- > 0;)
+		if (d->data[i].number == number)
+			return &d->data[i];
+	return NULL;
+}
+
 static bool view_entries(struct p11_view *v)
 {
 	const struct ukey_directory *d = v->directory;
@@ -361,9 +412,7 @@ static bool view_entries(struct p11_view *v)
 		v->key = ukey_directory_key(d, number);
 		return v->key != NULL;
 	case P11_OTHER_CERTIFICATE:
-		for (size_t i = 0; i < d->certificate_count; i++)
-			if (d->certificates[i].number == number)
-				v->other = &d->certificates[i];
+		v->other = other_of(d, number);
 		return v->other != NULL;
 	case P11_DATA:
 		v->data = data_of(d, number);
@@ -386,22 +435,25 @@ static bool view_fill(struct p11_view *v, struct p11_session *s, const struct p1
 	return true;
 }
 
+bool p11_view_take(struct p11_session *s, CK_OBJECT_HANDLE handle, bool user, struct p11_view *view)
+{
+	const struct p11_object *object;
+	bool taken;
+
+	pthread_mutex_lock(&s->slot->lock);
+	object = lookup(s->slot, handle);
+	taken = object && s->slot->snapshot && (user || !object->is_private) && view_fill(view, s, object);
+	pthread_mutex_unlock(&s->slot->lock);
+	return taken;
+}
+
 CK_RV p11_view_open(struct p11_session *s, CK_OBJECT_HANDLE handle, struct p11_view *view)
 {
 	CK_RV rv = p11_objects_sync(s->slot, s->token);
-	const struct p11_object *object;
-	bool user;
 
 	if (rv != CKR_OK)
 		return rv;
-	user = p11_role(s) == UKEY_USER;
-	pthread_mutex_lock(&s->slot->lock);
-	object = lookup(s->slot, handle);
-	if (!object || !s->slot->snapshot || (is_private(s->slot->snapshot->directory, object) && !user) ||
-		!view_fill(view, s, object))
-		rv = CKR_OBJECT_HANDLE_INVALID;
-	pthread_mutex_unlock(&s->slot->lock);
-	return rv;
+	return p11_view_take(s, handle, p11_role(s) == UKEY_USER, view) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
 }
 
 void p11_view_close(struct p11_view *v)
@@ -432,11 +484,26 @@ CK_RV p11_object_handle(struct p11_session *s, enum p11_kind kind, uint8_t numbe
 	return rv;
 }
 
+/* What finding asks first of a session object. */
+static void take_attributes(struct p11_object *object, struct p11_attributes *attributes)
+{
+	const CK_ATTRIBUTE *id = p11_find(attributes->list, attributes->count, CKA_ID);
+	const CK_ATTRIBUTE *label = p11_find(attributes->list, attributes->count, CKA_LABEL);
+
+	object->attributes = attributes;
+	object->class = class_of(object);
+	object->id_hint = id ? p11_hint(BYTES(id->pValue, id->ulValueLen)) : P11_NO_HINT;
+	object->label_hint = label ? p11_hint(BYTES(label->pValue, label->ulValueLen)) : P11_NO_HINT;
+	object->is_private = false;
+	p11_take_bool(attributes->list, attributes->count, CKA_PRIVATE, &object->is_private, NULL);
+}
+
 CK_RV p11_object_add(struct p11_session *s, struct p11_attributes *attributes, CK_OBJECT_HANDLE *handle)
 {
-	struct p11_object o = {.kind = P11_SESSION_OBJECT, .owner = s->handle, .attributes = attributes};
+	struct p11_object o = {.kind = P11_SESSION_OBJECT, .owner = s->handle};
 	CK_RV rv = CKR_HOST_MEMORY;
 
+	take_attributes(&o, attributes);
 	pthread_mutex_lock(&s->slot->lock);
 	if (make_room(s->slot, 1)) {
 		append(s->slot, o);
@@ -458,136 +525,11 @@ CK_RV p11_object_replace(struct p11_slot *slot, CK_OBJECT_HANDLE handle, struct 
 	object = lookup(slot, handle);
 	if (object) {
 		attributes_let_go(object->attributes);
-		object->attributes = attributes;
+		take_attributes(object, attributes);
 		rv = CKR_OK;
 	} else {
 		attributes_let_go(attributes);
 	}
 	pthread_mutex_unlock(&slot->lock);
 	return rv;
-}
-
-/* ---- finding ---- */
-
-/*
- * Mechanism objects are found only by a template that names their class (2.40, 4.12): nobody who lists everything
- * meets a class that he has never heard of.
- */
-static bool wanted(const struct p11_object *object, const CK_ATTRIBUTE *list, CK_ULONG count)
-{
-	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
-
-	return object->kind != P11_MECHANISM ||
-	       (p11_take_ulong(list, count, CKA_CLASS, &class, NULL) == CKR_OK && class == CKO_MECHANISM);
-}
-
-/* Copies of the objects that may be seen, so that matching (which may read from the token) holds no lock. */
-static CK_RV visible(struct p11_session *s, const CK_ATTRIBUTE *template, CK_ULONG template_count,
-	struct p11_view **list, size_t *count)
-{
-	bool user = p11_role(s) == UKEY_USER;
-	size_t n = 0;
-	CK_RV rv = CKR_OK;
-
-	pthread_mutex_lock(&s->slot->lock);
-	*list = calloc(s->slot->object_count + 1, sizeof(**list));
-	if (!*list)
-		rv = CKR_HOST_MEMORY;
-	for (size_t i = 0; rv == CKR_OK && s->slot->snapshot && i < s->slot->object_count; i++)
-		if (wanted(&s->slot->objects[i], template, template_count) &&
-			(user || !is_private(s->slot->snapshot->directory, &s->slot->objects[i])) &&
-			view_fill(&(*list)[n], s, &s->slot->objects[i]))
-			n++;
-	pthread_mutex_unlock(&s->slot->lock);
-	*count = n;
-	return rv;
-}
-
-static CK_RV find(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count)
-{
-	struct p11_view *views = NULL;
-	CK_OBJECT_HANDLE *found = NULL;
-	size_t n = 0, hits = 0;
-	CK_RV rv = p11_objects_sync(s->slot, s->token);
-
-	if (rv == CKR_OK)
-		rv = visible(s, list, count, &views, &n);
-	if (rv == CKR_OK && !(found = calloc(n + 1, sizeof(*found))))
-		rv = CKR_HOST_MEMORY;
-	for (size_t i = 0; i < n; i++) {
-		bool hit = false;
-
-		if (rv == CKR_OK)
-			rv = p11_matches(&views[i], list, count, &hit);
-		if (rv == CKR_OK && hit)
-			found[hits++] = views[i].object.handle;
-		p11_view_close(&views[i]);
-	}
-	free(views);
-	if (rv != CKR_OK) {
-		free(found);
-		return rv;
-	}
-	s->found = found;
-	s->found_count = hits;
-	s->found_next = 0;
-	s->finding = true;
-	return CKR_OK;
-}
-
-CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount)
-{
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (s->finding)
-		rv = CKR_OPERATION_ACTIVE;
-	else if (p11_bad_input(pTemplate, ulCount))
-		rv = CKR_ARGUMENTS_BAD;
-	for (CK_ULONG i = 0; rv == CKR_OK && i < ulCount; i++)
-		if (p11_bad_input(pTemplate[i].pValue, pTemplate[i].ulValueLen))
-			rv = CKR_ATTRIBUTE_VALUE_INVALID;
-	if (rv == CKR_OK)
-		rv = find(s, pTemplate, ulCount);
-	return p11_session_leave(s, rv);
-}
-
-CK_RV C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObject, CK_ULONG ulMaxObjectCount,
-	CK_ULONG_PTR pulObjectCount)
-{
-	struct p11_session *s;
-	CK_ULONG n;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->finding)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	if (!pulObjectCount || p11_bad_input(phObject, ulMaxObjectCount))
-		return p11_session_leave(s, CKR_ARGUMENTS_BAD);
-	n = s->found_count - s->found_next;
-	if (n > ulMaxObjectCount)
-		n = ulMaxObjectCount;
-	if (n)
-		memcpy(phObject, s->found + s->found_next, n * sizeof(*phObject));
-	s->found_next += n;
-	*pulObjectCount = n;
-	return p11_session_leave(s, CKR_OK);
-}
-
-CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE hSession)
-{
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->finding)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	free(s->found);
-	s->found = NULL;
-	s->finding = false;
-	return p11_session_leave(s, CKR_OK);
 }

@@ -247,6 +247,10 @@ struct p11_object {
 	enum p11_kind kind;
 	uint8_t number;          /* key reference, number of the object, profile, place in the list of mechanisms */
 	uint8_t print[8];        /* tells it from another one in the same place later */
+	bool listed;             /* the directory has it still, while the table is brought up to date */
+	bool is_private;         /* CKA_PRIVATE */
+	CK_OBJECT_CLASS class;
+	uint32_t id_hint, label_hint; /* of CKA_ID and CKA_LABEL; P11_NO_HINT: the object has to be looked at */
 	CK_SESSION_HANDLE owner; /* session objects, and the gone */
 	struct p11_attributes *attributes;
 };
@@ -272,6 +276,8 @@ struct p11_view {
 
 /* CKR_OBJECT_HANDLE_INVALID when there is none, or not for who is logged in now. p11_view_close after CKR_OK. */
 CK_RV p11_view_open(struct p11_session *s, CK_OBJECT_HANDLE handle, struct p11_view *view);
+/* The same for who has synchronised already and knows whether the user is logged in; false: none. */
+bool p11_view_take(struct p11_session *s, CK_OBJECT_HANDLE handle, bool user, struct p11_view *view);
 void p11_view_close(struct p11_view *view);
 /* Make the handles fit what is on the token now. */
 CK_RV p11_objects_sync(struct p11_slot *slot, struct ukey_token *token);
@@ -295,6 +301,12 @@ void p11_objects_forget_session(struct p11_slot *slot, CK_SESSION_HANDLE session
 void p11_objects_forget_all(struct p11_slot *slot);
 /* The handle is in the table, whoever may see it. */
 bool p11_object_exists(struct p11_slot *slot, CK_OBJECT_HANDLE handle);
+
+/* ---- find.c ---- */
+
+#define P11_NO_HINT 0u
+/* Two values with different hints are different. */
+uint32_t p11_hint(struct bytes value);
 
 /* ---- key.c ---- */
 
