@@ -234,13 +234,23 @@ static bool is_cheap(const struct p11_view *view, CK_ATTRIBUTE_TYPE type)
 	return row->cost == P11_READ_PRIVATE && !(view->data && view->data->is_private);
 }
 
+/* Whatever an object on the token is asked for by, its CKA_ID is asked for as the token would keep it. */
+static struct bytes wanted(const struct p11_view *view, const CK_ATTRIBUTE *a, struct p11_id_store *store)
+{
+	struct bytes value = BYTES(a->pValue, a->ulValueLen);
+
+	return a->type == CKA_ID && view->object.kind != P11_SESSION_OBJECT ? p11_id(value, store) : value;
+}
+
 static CK_RV matches_one(struct p11_view *view, const CK_ATTRIBUTE *a, bool *matches)
 {
 	struct p11_value value;
+	struct p11_id_store store;
+	struct bytes want = wanted(view, a, &store);
 	size_t len = 0;
 	CK_RV rv = p11_attribute_length(view, a->type, &len);
 
-	if (rv == CKR_OK && len == a->ulValueLen)
+	if (rv == CKR_OK && len == want.len)
 		rv = p11_attribute(view, a->type, &value);
 	else
 		*matches = false;
@@ -251,7 +261,7 @@ static CK_RV matches_one(struct p11_view *view, const CK_ATTRIBUTE *a, bool *mat
 	}
 	if (rv != CKR_OK || !*matches)
 		return rv;
-	*matches = bytes_equal(BYTES(value.data, value.len), BYTES(a->pValue, a->ulValueLen));
+	*matches = bytes_equal(BYTES(value.data, value.len), want);
 	p11_value_clear(&value);
 	return CKR_OK;
 }

@@ -226,7 +226,9 @@ static CK_RV attach(struct p11_session *s, const struct ukey_key *key, struct by
 static CK_RV create_certificate(struct p11_session *s, const struct template *t, CK_OBJECT_HANDLE *handle)
 {
 	CK_ULONG type = CKC_X_509, category = CK_CERTIFICATE_CATEGORY_UNSPECIFIED;
-	struct bytes der = p11_take_bytes(t->list, t->count, CKA_VALUE), id = p11_take_bytes(t->list, t->count, CKA_ID);
+	struct p11_id_store store;
+	struct bytes der = p11_take_bytes(t->list, t->count, CKA_VALUE);
+	struct bytes id = p11_id(p11_take_bytes(t->list, t->count, CKA_ID), &store);
 	char label[UKEY_LABEL_MAX + 1];
 	struct crypto_cert cert;
 	struct ukey_key key;
@@ -449,6 +451,7 @@ struct change {
 	const CK_ATTRIBUTE *list;
 	CK_ULONG count;
 	struct bytes id;
+	struct p11_id_store id_store;
 	bool has_id, has_label;
 	char label[UKEY_LABEL_MAX + 1];
 };
@@ -472,7 +475,7 @@ static CK_RV read_change(struct p11_view *v, struct change *c)
 				       : CKR_ATTRIBUTE_READ_ONLY;
 	}
 	c->has_id = p11_find(c->list, c->count, CKA_ID) != NULL;
-	c->id = p11_take_bytes(c->list, c->count, CKA_ID);
+	c->id = p11_id(p11_take_bytes(c->list, c->count, CKA_ID), &c->id_store);
 	c->has_label = p11_find(c->list, c->count, CKA_LABEL) != NULL;
 	if (c->id.len > UKEY_ID_MAX)
 		return CKR_ATTRIBUTE_VALUE_INVALID;

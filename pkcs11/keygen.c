@@ -234,8 +234,9 @@ static CK_RV default_id(struct p11_session *s, struct request *r)
 
 static CK_RV read_names(struct p11_session *s, struct request *r)
 {
-	struct bytes id = p11_take_bytes(r->private, r->private_count, CKA_ID);
-	struct bytes other = p11_take_bytes(r->public, r->public_count, CKA_ID);
+	struct p11_id_store store, other_store;
+	struct bytes id = p11_id(p11_take_bytes(r->private, r->private_count, CKA_ID), &store);
+	struct bytes other = p11_id(p11_take_bytes(r->public, r->public_count, CKA_ID), &other_store);
 	CK_RV rv;
 
 	if (id.len && other.len && !bytes_equal(id, other))

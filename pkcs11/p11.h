@@ -217,6 +217,16 @@ struct bytes p11_take_bytes(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBU
 /* A text of at most `max` bytes without a zero in it; absent: "". */
 CK_RV p11_take_text(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, char *text, size_t max);
 
+/*
+ * A CKA_ID as the token keeps it: one that is longer than the token's place for it (Java makes them of a subject, an
+ * issuer and a number) is kept as its SHA-256, and found by either. Without memory for that it stays too long.
+ */
+struct p11_id_store {
+	uint8_t sha256[32];
+};
+_Static_assert(UKEY_ID_MAX >= 32, "a digest fits");
+struct bytes p11_id(struct bytes id, struct p11_id_store *store);
+
 /* A list of our own: one piece of (secure) memory, counted references. */
 struct p11_attributes {
 	unsigned users; /* under the slot's lock */

@@ -83,6 +83,13 @@ CK_RV p11_take_text(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE 
 	return CKR_OK;
 }
 
+struct bytes p11_id(struct bytes id, struct p11_id_store *store)
+{
+	if (id.len <= UKEY_ID_MAX || !crypto_digest(CRYPTO_SHA256, id, store->sha256))
+		return id;
+	return BYTES(store->sha256, sizeof(store->sha256));
+}
+
 struct p11_attributes *p11_attributes_new(
 	const CK_ATTRIBUTE *first, CK_ULONG first_count, const CK_ATTRIBUTE *second, CK_ULONG second_count)
 {

@@ -27,6 +27,11 @@ sign_jar() # KEY
 	timeout 60 "$jdk/jarsigner" "${store[@]}" "${provider[@]}" "${login[@]}" signed.jar "$1"
 }
 
+one_line()
+{
+	"$@" | tr -s '\n' ' '
+}
+
 # ---- keytool ----
 says "keytool -list" "ec, PrivateKeyEntry" kt -list
 says "keytool -list -v" "Owner: CN=holder rsa" kt -list -v -alias rsa
@@ -39,13 +44,18 @@ echo 'attributes(generate, *, *) = { CKA_TOKEN = true }' >>p11.cfg
 try "keytool -genkeypair, EC" kt -genkeypair -alias born -keyalg EC -groupname secp256r1 -dname CN=born
 try "  -certreq" kt -certreq -alias born -file born.csr
 openssl x509 -req -in born.csr -CA ca.pem -CAkey ca.key -set_serial 77 -days 3 -out born.pem 2>/dev/null
-# Java gives the CA's certificate its subject, issuer and number as CKA_ID, more than the 32 bytes that a token has.
+# Java gives the CA's certificate its subject, issuer and number as CKA_ID, more than the 32 bytes that a token has: it
+# is kept by the SHA-256 of that. Java reads it back, and later removes the whole chain by what it read.
 cat born.pem ca.pem >chain.pem
-fails "  -importcert: the CA's certificate does not go in this way" "CKR_ATTRIBUTE_VALUE_INVALID" \
-	kt -importcert -noprompt -alias born -file chain.pem
-says "  but the key's own is there by then" "Issuer: CN=Test CA" kt -list -v -alias born
+try "  -importcert, the CA's certificate behind the holder's" kt -importcert -noprompt -alias born -file chain.pem
+says "  both are there" "Certificate chain length: 2" kt -list -v -alias born
+says "  the holder's first" "Certificate\[1\]: Owner: CN=born Issuer: CN=Test CA" one_line kt -list -v -alias born
+says "  the token sees the holder's beside its key" "born" u cert list
 try "  -delete" kt -delete -alias born
 lacks "  and gone" "born" kt -list
+says "  the CA's stays as long as others on the token come from it" "Test CA" u cert list
+fails "a CA's certificate alone: Java itself refuses" "may only be set by token initialization" \
+	kt -importcert -noprompt -alias ca -file ca.pem
 sed -i '/^attributes/d' p11.cfg
 login=(-storepass 000000)
 fails "a wrong PIN" "CKR_PIN_INCORRECT" kt -list -v

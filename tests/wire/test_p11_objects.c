@@ -273,6 +273,50 @@ static void test_certificates(void **state)
 	free(der2);
 }
 
+/* Java's CKA_ID of a certificate is its subject, issuer and number: the token keeps its SHA-256, either finds it. */
+static void test_long_id(void **state)
+{
+	static CK_BYTE id[100] = "cn=test ca/cn=test ca/123456789", sha256[32], got[200];
+	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, CKU_USER);
+	CK_OBJECT_HANDLE pub, prv, o;
+	size_t len;
+	uint8_t *der;
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,            &cert_class, sizeof(cert_class)},
+		{CKA_CERTIFICATE_TYPE, &x509,       sizeof(x509)      },
+		{CKA_TOKEN,            &yes,        1                 },
+		{CKA_ID,               id,          sizeof(id)        },
+		{CKA_VALUE,            NULL,        0                 },
+	};
+	CK_ATTRIBUTE by_long = {CKA_ID, id, sizeof(id)}, by_short = {CKA_ID, sha256, sizeof(sha256)};
+
+	(void)state;
+	assert_true(crypto_digest(CRYPTO_SHA256, BYTES(id, sizeof(id)), sha256));
+	bench_generate(s, CKM_EC_KEY_PAIR_GEN, 256, USE_SIGN, 1, &pub, &prv);
+	der = bench_certificate(s, pub, 1, &len);
+	ok(f->C_DestroyObject(s, prv));
+	list[4] = (CK_ATTRIBUTE){CKA_VALUE, der, len};
+	o = create(s, list, COUNT(list));
+	assert_int_equal(bench_get(s, o, CKA_ID, got, sizeof(got)), sizeof(sha256));
+	assert_memory_equal(got, sha256, sizeof(sha256));
+	assert_int_equal(bench_count(s, &by_long, 1), 1);
+	assert_int_equal(bench_count(s, &by_short, 1), 1);
+	/* Of a key, too, and the other way round. */
+	bench_generate(s, CKM_EC_KEY_PAIR_GEN, 256, USE_SIGN, 2, &pub, &prv);
+	ok(f->C_SetAttributeValue(s, prv, &by_long, 1));
+	assert_int_equal(bench_count(s, &by_long, 1), 3);
+	/* One more byte is another one. */
+	by_long.ulValueLen--;
+	assert_int_equal(bench_count(s, &by_long, 1), 0);
+	/* A session object keeps what it got. */
+	list[2].pValue = &no;
+	o = create(s, list, COUNT(list));
+	assert_int_equal(bench_get(s, o, CKA_ID, got, sizeof(got)), sizeof(id));
+	by_long.ulValueLen++;
+	assert_int_equal(bench_count(s, &by_long, 1), 4);
+	free(der);
+}
+
 /* ---- data ---- */
 
 static void test_data(void **state)
@@ -568,6 +612,7 @@ int main(void)
 		TEST(test_rsa_attributes),
 		TEST(test_find),
 		TEST(test_certificates),
+		TEST(test_long_id),
 		TEST(test_data),
 		TEST(test_changed_data),
 		TEST(test_vanished_data),
