@@ -12,9 +12,7 @@
 
 #include <string.h>
 
-/* FIPS 202's and 180's longest; what ECDSA signs is never longer. */
-#define ECDSA_INPUT_MAX CRYPTO_DIGEST_MAX
-#define RANDOM_PIECE    32768u
+#define RANDOM_PIECE 32768u
 
 /* One use of a key. */
 struct use {
@@ -143,16 +141,30 @@ static enum ukey_status sign_rsa(
 }
 
 /* FIPS 186-5 6.4.1: the leftmost bits of the digest, as many as the order has. */
+static struct bytes ecdsa_integer(enum crypto_key_type type, struct bytes in, uint8_t store[CRYPTO_POINT_MAX])
+{
+	const size_t field = crypto_field_size(type);
+
+	if (in.len < field)
+		return in;
+	bytes_copy(store, BYTES(in.data, field));
+	if (type == CRYPTO_EC_P521)
+		/* 521 bits of 528 */
+		for (size_t i = field; i-- > 0;)
+			store[i] = (uint8_t)(store[i] >> 7 | (i ? store[i - 1] << 1 : 0));
+	return BYTES(store, field);
+}
+
 static enum ukey_status sign_ecdsa(
 	struct ukey_token *t, const struct use *u, const struct ukey_scheme *s, struct bytes in, uint8_t *out)
 {
+	uint8_t store[CRYPTO_POINT_MAX];
+
 	if (s->padding != UKEY_ECDSA)
 		return UKEY_ARGUMENT;
-	if (in.len == 0 || in.len > ECDSA_INPUT_MAX)
+	if (in.len == 0)
 		return UKEY_DATA_LENGTH;
-	if (in.len > u->algorithm->size)
-		in.len = u->algorithm->size;
-	return operate(t, u, in, out, u->algorithm->result);
+	return operate(t, u, ecdsa_integer(u->algorithm->type, in, store), out, u->algorithm->result);
 }
 
 enum ukey_status ukey_sign(struct ukey_token *t, ukey_key_ref ref, const struct ukey_scheme *scheme, const uint8_t *in,

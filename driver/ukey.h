@@ -535,7 +535,8 @@ UKEY_API size_t ukey_result_size(enum ukey_algorithm a);
 
 /*
  * Sign a digest (or, UKEY_RAW and UKEY_PKCS1 with UKEY_HASH_NONE, the given bytes). *len: in, room; out, result. ECDSA
- * gives r and s, each as long as the group order. User logged in. 1 command.
+ * takes any length (the leftmost bits count) and gives r and s, each as long as the group order. User logged in.
+ * 1 command.
  */
 UKEY_API enum ukey_status ukey_sign(struct ukey_token *t, ukey_key_ref ref, const struct ukey_scheme *scheme,
 	const uint8_t *in, size_t in_len, uint8_t *out, size_t *len);

@@ -40,21 +40,6 @@ CK_RV p11_input_check(const struct p11_operation *op, size_t len)
 	return CKR_OK;
 }
 
-/* The leftmost bits of a digest, as many as the order of the curve has (FIPS 186-5 6.4.1). */
-static struct bytes ecdsa_input(struct bytes in, enum crypto_key_type type, uint8_t *store)
-{
-	size_t field = crypto_field_size(type);
-
-	if (in.len < field)
-		return in;
-	bytes_move(store, in.data, field);
-	if (type == CRYPTO_EC_P521)
-		/* 521 bits of 528 */
-		for (size_t i = field; i-- > 0;)
-			store[i] = (uint8_t)(store[i] >> 7 | (i ? store[i - 1] << 1 : 0));
-	return BYTES(store, field);
-}
-
 /* An RSA block: zeros in front of what is shorter than the modulus. */
 static struct bytes rsa_block(struct bytes in, size_t k, uint8_t *store)
 {
@@ -81,9 +66,7 @@ static CK_RV on_token(struct p11_session *s, struct p11_operation *op, struct by
 		return rv;
 	if (op->key.always_authenticate && !p11_operation_authenticated(s, op))
 		return CKR_USER_NOT_LOGGED_IN;
-	if (op->mechanism->scheme == P11_ECDSA)
-		in = ecdsa_input(in, op->key.public.type, store);
-	else if (op->mechanism->scheme == P11_RSA_RAW)
+	if (op->mechanism->scheme == P11_RSA_RAW)
 		in = rsa_block(in, op->key.public.modulus.len, store);
 	rv = p11_rv(ukey_sign(s->token, op->key.ref, &scheme, in.data, in.len, out, len));
 	bytes_wipe(store, sizeof(store));

@@ -247,14 +247,29 @@ static enum hal_result rsa_raw(
 	return ok ? HAL_OK : HAL_FAILED;
 }
 
+/* The host has cut the integer to the bits of the order (protocol 2.3); OpenSSL cuts bytes, and must find it uncut. */
+static struct bytes whole_bytes(EVP_PKEY *key, struct bytes integer, uint8_t whole[EC_COORDINATE])
+{
+	const unsigned spare = 8 * (unsigned)integer.len - (unsigned)EVP_PKEY_get_bits(key);
+
+	for (size_t i = 0; i < integer.len; i++) {
+		uint8_t next = i + 1 < integer.len ? integer.data[i + 1] : 0;
+
+		whole[i] = (uint8_t)(integer.data[i] << spare | next >> (8 - spare));
+	}
+	return BYTES(whole, integer.len);
+}
+
 static enum hal_result ecdsa(const struct key_kind *kind, EVP_PKEY *key, struct bytes digest, struct builder *result)
 {
-	uint8_t der[16 + 2 * (EC_COORDINATE + 1)];
+	uint8_t der[16 + 2 * (EC_COORDINATE + 1)], whole[EC_COORDINATE];
 	size_t n = sizeof(der);
 	ECDSA_SIG *signature = NULL;
 
 	if (digest.len == 0 || digest.len > kind->bytes)
 		return HAL_BAD_INPUT;
+	if (digest.len == kind->bytes)
+		digest = whole_bytes(key, digest, whole);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 	bool ok = ctx && EVP_PKEY_sign_init(ctx) > 0 && EVP_PKEY_sign(ctx, der, &n, digest.data, digest.len) > 0;
 	if (ok) {

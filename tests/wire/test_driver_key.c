@@ -250,27 +250,33 @@ static void deriving(void **state)
 	is(ukey_derive(b->t, 0, point, 65, one, &one_len), UKEY_KEY_USAGE);
 }
 
+/* Any length, on every curve: P-521's 66 bytes have seven bits more than its order. */
 static void ecdsa_takes_the_leftmost_bits(void **state)
 {
+	static const enum ukey_algorithm curves[] = {UKEY_P256, UKEY_P384, UKEY_P521};
 	struct bench *b = *state;
 	const struct ukey_scheme ecdsa = {.padding = UKEY_ECDSA}, raw = {.padding = UKEY_RAW};
 	const struct crypto_scheme check = {.kind = CRYPTO_ECDSA};
 	const struct ukey_directory *d;
-	uint8_t digest[65], out[64];
-	size_t len = sizeof out;
+	uint8_t digest[100], out[132];
 
-	memset(digest, 0xA5, sizeof digest);
+	for (size_t i = 0; i < sizeof digest; i++)
+		digest[i] = (uint8_t)(0xA5 + 31 * i);
 	bench_login(b, UKEY_USER);
-	bench_generate(b, 0, UKEY_P256, 0);
-	struct crypto_pubkey key = bench_public(b, 0, &d);
-	for (size_t n = 1; n <= 64; n++) {
-		ok(ukey_sign(b->t, 0, &ecdsa, digest, n, out, &len));
-		assert_int_equal(crypto_verify(&key, &check, BYTES(digest, n), BYTES(out, len)), CRYPTO_GOOD);
+	for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
+		size_t len = sizeof out;
+		ukey_key_ref ref = bench_generate(b, -1, curves[i], 0);
+		struct crypto_pubkey key = bench_public(b, ref, &d);
+
+		for (size_t n = 1; n <= sizeof digest; n += n < 30 || n > 68 ? 7 : 1) {
+			len = sizeof out;
+			ok(ukey_sign(b->t, ref, &ecdsa, digest, n, out, &len));
+			assert_int_equal(crypto_verify(&key, &check, BYTES(digest, n), BYTES(out, len)), CRYPTO_GOOD);
+		}
+		is(ukey_sign(b->t, ref, &ecdsa, digest, 0, out, &len), UKEY_DATA_LENGTH);
+		is(ukey_sign(b->t, ref, &raw, digest, 32, out, &len), UKEY_ARGUMENT);
+		ukey_directory_unref(d);
 	}
-	is(ukey_sign(b->t, 0, &ecdsa, digest, 0, out, &len), UKEY_DATA_LENGTH);
-	is(ukey_sign(b->t, 0, &ecdsa, digest, 65, out, &len), UKEY_DATA_LENGTH);
-	is(ukey_sign(b->t, 0, &raw, digest, 32, out, &len), UKEY_ARGUMENT);
-	ukey_directory_unref(d);
 }
 
 static void keys_that_ask_each_time(void **state)
