@@ -234,7 +234,7 @@ static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, 
 		link_close(l, false);
 	} else {
 		t->seen = u->refreshes;
-		token_adopt(t, l, info, r->seen.usb ? UKEY_ROAD_USB : UKEY_ROAD_PCSC);
+		token_adopt(t, l, info, &r->seen);
 	}
 	if (status == UKEY_OK) {
 		r->token = t;

@@ -52,6 +52,11 @@ enum ukey_status link_reopen(struct link *l)
 	return l->ops->reopen(l->connection);
 }
 
+enum ukey_status link_reset_alone(struct link *l)
+{
+	return l->ops->reset_alone ? l->ops->reset_alone(l->connection) : UKEY_TOKEN_BUSY;
+}
+
 void link_close(struct link *l, bool reset)
 {
 	if (!l)

@@ -15,6 +15,8 @@ struct link;
 enum ukey_status link_open(
 	const struct transport_ops *ops, struct transport *t, const char *reader, bool no_extended, struct link **out);
 enum ukey_status link_reopen(struct link *l);
+/* As transport_ops.reset_alone; UKEY_TOKEN_BUSY too where there is none. */
+enum ukey_status link_reset_alone(struct link *l);
 /* NULL is allowed. */
 void link_close(struct link *l, bool reset);
 /* In the child of a fork. */

@@ -183,6 +183,23 @@ static enum ukey_status without_key(struct ukey_token *t)
 	return UKEY_NOT_GENUINE;
 }
 
+/*
+ * The token is full. Of programs that were killed it does not know that they are gone, and it keeps their channels
+ * until it loses power: when nobody else is connected, all of them are such.
+ */
+static enum ukey_status open_or_clear(struct ukey_token *t)
+{
+	enum ukey_status status = open_channel(t), cleared;
+
+	if (status != UKEY_CHANNEL_FULL)
+		return status;
+	cleared = token_reset_alone(t);
+	if (cleared == UKEY_TOKEN_BUSY)
+		return status;
+	log_text("%s: full, and nobody here: reset (%s)", t->serial, ukey_status_name(cleared));
+	return cleared == UKEY_OK ? open_channel(t) : cleared;
+}
+
 enum ukey_status token_protect(struct ukey_token *t)
 {
 	if (t->channel && channel_alive(t->channel))
@@ -192,7 +209,7 @@ enum ukey_status token_protect(struct ukey_token *t)
 	pthread_mutex_unlock(&t->lock);
 	if (t->channel)
 		protect_drop(t);
-	return device_key ? open_channel(t) : without_key(t);
+	return device_key ? open_or_clear(t) : without_key(t);
 }
 
 /* The opening goes over the bare link, which mends nothing by itself. */

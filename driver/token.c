@@ -84,11 +84,13 @@ static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 	const enum ukey_genuine genuine = t->info.genuine;
 	const bool channel = t->info.channel;
 	const enum ukey_road road = t->info.road;
+	const unsigned plugged = t->info.plugged;
 
 	memcpy(reader, t->info.reader, sizeof reader);
 	t->info = info->token;
 	memcpy(t->info.reader, reader, sizeof reader);
 	t->info.road = road;
+	t->info.plugged = plugged;
 	t->info.present = present;
 	t->info.channel = channel;
 	/* What was proved, or failed to be, is not for the token to say. */
@@ -248,7 +250,18 @@ void token_gone(struct ukey_token *t)
 	}
 }
 
-void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info, enum ukey_road road)
+/* Out and in again between two looks is one too: what belonged to the time before is over. */
+static void count_plug_locked(struct ukey_token *t, const struct transport_reader *seen)
+{
+	if (t->info.plugged == 0 || !t->info.present || t->events != seen->events ||
+		strcmp(t->info.reader, seen->name) != 0)
+		t->info.plugged++;
+	t->events = seen->events;
+	memcpy(t->info.reader, seen->name, sizeof t->info.reader);
+}
+
+void token_adopt(
+	struct ukey_token *t, struct link *l, const struct card_info *info, const struct transport_reader *seen)
 {
 	struct link *old;
 	uint64_t commands = link_take_count(l);
@@ -260,9 +273,9 @@ void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *i
 	t->info.channel = false;
 	t->info.genuine = info->token.genuine;
 	set_info_locked(t, info);
+	count_plug_locked(t, seen);
 	t->info.present = true;
-	t->info.road = road;
-	strncpy(t->info.reader, link_reader(l), sizeof t->info.reader - 1);
+	t->info.road = seen->usb ? UKEY_ROAD_USB : UKEY_ROAD_PCSC;
 	t->commands += commands;
 	pthread_mutex_unlock(&t->lock);
 	link_close(old, false);
@@ -324,6 +337,23 @@ enum ukey_status token_recover(struct ukey_token *t)
 	if (status != UKEY_OK)
 		return status;
 	return logged_in ? UKEY_TOKEN_RESET : UKEY_OK;
+}
+
+enum ukey_status token_reset_alone(struct ukey_token *t)
+{
+	enum ukey_status status = link_reset_alone(t->link);
+
+	if (status != UKEY_OK)
+		return status;
+	token_set_role(t, UKEY_NOBODY);
+	status = select_again(t);
+	/* Our own reset, told once. */
+	if (status == UKEY_TOKEN_RESET) {
+		status = link_reopen(t->link);
+		if (status == UKEY_OK)
+			status = select_again(t);
+	}
+	return status;
 }
 
 /* Inside the channel from the first time on that there was one. */

@@ -53,6 +53,7 @@ struct ukey_token {
 	bool busy;
 	struct link *incoming; /* a new link that the next owner takes over */
 	struct ukey_token_info info;
+	uint64_t events; /* of its reader, when it came */
 	size_t max_command, max_answer;
 	uint64_t commands;
 	const struct ukey_directory *directory; /* NULL: never read */
@@ -67,8 +68,12 @@ struct ukey_token {
 enum ukey_status token_new(struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out);
 void token_gone(struct ukey_token *t);
 
-/* A link on which SELECT was just answered with `info`: the token is here (again). Takes the link over. */
-void token_adopt(struct ukey_token *t, struct link *l, const struct card_info *info, enum ukey_road road);
+/*
+ * A link on which SELECT was just answered with `info`: the token is here (again), in a reader as it was `seen`. Takes
+ * the link over.
+ */
+void token_adopt(
+	struct ukey_token *t, struct link *l, const struct card_info *info, const struct transport_reader *seen);
 
 /* UKEY_OK, or why nothing can be done with the token: then it is not owned. */
 enum ukey_status token_begin(struct ukey_token *t);
@@ -111,6 +116,11 @@ void token_count_commands(struct ukey_token *t);
  * not sent may be; still UKEY_TOKEN_RESET when a log-in was lost. After any failure: what it leaves behind; returns it.
  */
 enum ukey_status token_recover(struct ukey_token *t);
+/*
+ * The card is reset and selected again, if no other program is connected to it: all logical channels are free then.
+ * UKEY_TOKEN_BUSY: nothing was done.
+ */
+enum ukey_status token_reset_alone(struct ukey_token *t);
 enum ukey_status token_failed(struct ukey_token *t, enum ukey_status s);
 
 /* ---- directory and certificates (cache.c) ---- */

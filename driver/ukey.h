@@ -222,6 +222,7 @@ struct ukey_token_info {
 	char reader[128]; /* the reader it was last seen in */
 	enum ukey_road road;
 	bool present;
+	unsigned plugged; /* how often it came: another number after each time it was out, or without power */
 	uint8_t protocol_major, protocol_minor;
 	uint8_t firmware[3];
 	enum ukey_life_cycle life_cycle;

@@ -88,7 +88,11 @@ static void in_child(void)
 	p11.slot_count = p11.session_count = p11.session_room = 0;
 }
 
-/* Ours are the system's locks, always: an application's own can be accepted only together with them. */
+/*
+ * Ours are the system's locks, always. An application that wants its own used instead (2.40, 5.4: four callbacks without
+ * CKF_OS_LOCKING_OK) hears that this can't be: whoever must not use the system's locks has other threads than we know.
+ * No thread is ever made here, so CKF_LIBRARY_CANT_CREATE_OS_THREADS asks for nothing.
+ */
 static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *args)
 {
 	int callbacks;
@@ -98,7 +102,7 @@ static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *args)
 	callbacks = !!args->CreateMutex + !!args->DestroyMutex + !!args->LockMutex + !!args->UnlockMutex;
 	if (args->pReserved || (callbacks != 0 && callbacks != 4))
 		return CKR_ARGUMENTS_BAD;
-	return CKR_OK;
+	return callbacks && !(args->flags & CKF_OS_LOCKING_OK) ? CKR_CANT_LOCK : CKR_OK;
 }
 
 static CK_RV start(void)

@@ -98,6 +98,7 @@ struct p11_slot {
 	CK_SLOT_ID id;
 	/* under the library lock */
 	struct ukey_token *token; /* reference; NULL: none in it */
+	unsigned plugged;         /* which of its stays: sessions end with it */
 	char serial[17];          /* of the token it belongs to, "" as long as there was none */
 	char reader[128];
 	bool listed; /* C_GetSlotList has told of it */

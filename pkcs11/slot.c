@@ -94,16 +94,18 @@ static CK_RV slot_fill(struct ukey_token *token, const struct ukey_token_info *i
 		return CKR_OK;
 	slot_empty(slot);
 	slot->token = ukey_token_ref(token);
+	slot->plugged = info->plugged;
 	slot->event = true;
 	return CKR_OK;
 }
 
+/* Also out and in again since is not there: the sessions of the time before are over (2.40, 5.6). */
 static bool still_there(
 	const struct p11_slot *slot, struct ukey_token **tokens, const struct ukey_token_info *infos, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (tokens[i] == slot->token)
-			return infos[i].present;
+			return infos[i].present && infos[i].plugged == slot->plugged;
 	return false;
 }
 

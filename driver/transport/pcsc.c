@@ -24,12 +24,13 @@
 
 /* Milliseconds: looking for a service that is not there; the longest single wait for a change, after which the list of
  * readers is compared again; between two attempts to cancel; for pcscd to notice that a card was pulled; for another
- * program's transaction. */
+ * program's transaction; for pcscd to notice that a program is dead. */
 #define SERVICE_POLL   1000
 #define WAIT_SLICE     5000
 #define CANCEL_AGAIN   20
 #define REMOVAL_NOTICE 1000
 #define BUSY_PATIENCE  5000
+#define ALONE_PATIENCE 400
 #define STEP           20
 
 struct waiter {
@@ -52,6 +53,7 @@ struct connection {
 	SCARDCONTEXT context;
 	SCARDHANDLE card;
 	DWORD protocol;
+	char reader[READER_NAME_MAX];
 };
 
 /* ---- time -------------------------------------------------------------------------------------------------------- */
@@ -504,6 +506,7 @@ static enum ukey_status pcsc_open(struct transport *t, const char *reader, struc
 	(void)t;
 	if (!c)
 		return UKEY_MEMORY;
+	strncpy(c->reader, reader, sizeof c->reader - 1);
 	status = establish(&c->context);
 	if (status == UKEY_OK) {
 		status = status_of(SCardConnect(c->context, reader, SCARD_SHARE_SHARED,
@@ -524,6 +527,42 @@ static enum ukey_status pcsc_reopen(struct connection *c)
 {
 	return status_of(SCardReconnect(
 		c->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &c->protocol));
+}
+
+static LONG connect_again(struct connection *c, DWORD share)
+{
+	return SCardConnect(
+		c->context, c->reader, share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &c->card, &c->protocol);
+}
+
+/*
+ * Whom pcscd gives the card for itself is alone. SCardReconnect would wait for that for ever, and reset the card before
+ * it looks who else is there. A program that has just been killed is gone for pcscd a moment later.
+ */
+static enum ukey_status pcsc_reset_alone(struct connection *c)
+{
+	LONG rv = SCardDisconnect(c->card, SCARD_LEAVE_CARD);
+
+	if (rv == SCARD_S_SUCCESS)
+		rv = connect_again(c, SCARD_SHARE_EXCLUSIVE);
+	for (int ms = 0; rv == SCARD_E_SHARING_VIOLATION && ms < ALONE_PATIENCE; ms += STEP) {
+		sleep_ms(STEP);
+		rv = connect_again(c, SCARD_SHARE_EXCLUSIVE);
+	}
+	if (rv == SCARD_S_SUCCESS)
+		return status_of(SCardReconnect(c->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+			SCARD_RESET_CARD, &c->protocol));
+	if (rv != SCARD_E_SHARING_VIOLATION)
+		return status_of(rv);
+	/* Who holds it for itself now has done what we wanted to do; it will not take long. */
+	rv = connect_again(c, SCARD_SHARE_SHARED);
+	for (int ms = 0; rv == SCARD_E_SHARING_VIOLATION && ms < BUSY_PATIENCE; ms += STEP) {
+		sleep_ms(STEP);
+		rv = connect_again(c, SCARD_SHARE_SHARED);
+	}
+	return rv == SCARD_S_SUCCESS              ? UKEY_TOKEN_BUSY
+	       : status_of(rv) == UKEY_TOKEN_BUSY ? UKEY_COMMUNICATION
+						  : status_of(rv);
 }
 
 static void pcsc_close(struct connection *c, bool reset)
@@ -657,6 +696,7 @@ const struct transport_ops transport_pcsc = {
 	.cancel = pcsc_cancel,
 	.open = pcsc_open,
 	.reopen = pcsc_reopen,
+	.reset_alone = pcsc_reset_alone,
 	.close = pcsc_close,
 	.max_apdu = pcsc_max_apdu,
 	.begin = pcsc_begin,

@@ -383,6 +383,11 @@ static enum ukey_status roads_reopen(struct connection *c)
 	return c->ops->reopen(c->inner);
 }
 
+static enum ukey_status roads_reset_alone(struct connection *c)
+{
+	return c->ops->reset_alone ? c->ops->reset_alone(c->inner) : UKEY_TOKEN_BUSY;
+}
+
 static void roads_close(struct connection *c, bool reset)
 {
 	c->ops->close(c->inner, reset);
@@ -423,6 +428,7 @@ const struct transport_ops transport_roads = {
 	.cancel = roads_cancel,
 	.open = roads_open,
 	.reopen = roads_reopen,
+	.reset_alone = roads_reset_alone,
 	.close = roads_close,
 	.max_apdu = roads_max_apdu,
 	.begin = roads_begin,

@@ -61,6 +61,11 @@ struct transport_ops {
 	enum ukey_status (*open)(struct transport *t, const char *reader, struct connection **out);
 	/* After UKEY_TOKEN_RESET: be connected again. */
 	enum ukey_status (*reopen)(struct connection *c);
+	/*
+	 * Reset the card if nobody else is connected to it. UKEY_TOKEN_BUSY: somebody is, and all is as it was; any
+	 * other failure is one of open's, and the connection is good for nothing but close. NULL: not on this way.
+	 */
+	enum ukey_status (*reset_alone)(struct connection *c);
 	/* Leaves the card as it is, or resets it (which ends every log-in). Never fails. */
 	void (*close)(struct connection *c, bool reset);
 	/* Most data bytes of one APDU: 0 when unknown, below 257 when there are no extended lengths. */

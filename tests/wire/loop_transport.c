@@ -317,6 +317,19 @@ static enum ukey_status loop_reopen(struct connection *c)
 	return status;
 }
 
+static enum ukey_status loop_reset_alone(struct connection *c)
+{
+	pthread_mutex_lock(&c->loop->lock);
+	bool alone = c->reader->connections == 1;
+	pthread_mutex_unlock(&c->loop->lock);
+	enum ukey_status status = alone ? alive(c) : UKEY_TOKEN_BUSY;
+
+	if (status != UKEY_OK)
+		return status;
+	loop_reset(c->loop, (unsigned)(c->reader - c->loop->readers));
+	return loop_reopen(c);
+}
+
 static size_t loop_max_apdu(struct connection *c)
 {
 	return c->reader->max_apdu;
@@ -423,6 +436,7 @@ static const struct transport_ops loop_ops = {
 	.cancel = loop_cancel,
 	.open = loop_open,
 	.reopen = loop_reopen,
+	.reset_alone = loop_reset_alone,
 	.close = loop_close,
 	.max_apdu = loop_max_apdu,
 	.begin = loop_begin,

@@ -20,7 +20,7 @@
 
 #include <pthread.h>
 
-#define LOOP_READERS 4
+#define LOOP_READERS 6
 
 /* What happens at the APDU at which the card is pulled. */
 enum loop_pull {

@@ -442,6 +442,53 @@ static void programs_that_just_end_take_none_with_them(void **state)
 	}
 }
 
+/* What killed programs leave behind: channels that nobody has the keys of. */
+static void fill_with_dead(struct bench *b)
+{
+	const uint8_t open[] = {0x00, 0x70, 0x00, 0x00, 0x01};
+	struct bytes answer;
+
+	do
+		answer = ramtoken_transceive(b->chip[0], BYTES_OF(open));
+	while (answer.len == 3);
+	assert_memory_equal(answer.data, "\x6A\x81", 2);
+}
+
+/* facts 7.3: process death gives the channel back, when it is needed; not while anybody else is there. */
+static void channels_of_killed_programs_come_back(void **state)
+{
+	struct bench *b = *state;
+	struct ukey *other;
+	struct ukey_token *t;
+
+	ukey_token_idle(b->t);
+	fill_with_dead(b);
+	ok(ukey_open(&other));
+	t = first_token(other);
+	const uint32_t resets = b->loop->readers[0].resets;
+	is(ukey_login(b->t, UKEY_USER, PIN(USER_PIN)), UKEY_CHANNEL_FULL);
+	is(ukey_login(t, UKEY_USER, PIN(USER_PIN)), UKEY_CHANNEL_FULL);
+	assert_int_equal(b->loop->readers[0].resets, resets);
+	ukey_token_unref(t);
+	ukey_close(other);
+	ok(ukey_login(b->t, UKEY_USER, PIN(USER_PIN)));
+	assert_int_equal(b->loop->readers[0].resets, resets + 1);
+	ok(ukey_token_reload(b->t));
+	/* Full once more while our own channel is lost: the command that needs it gets it. */
+	ukey_token_idle(b->t);
+	ok(ukey_protect(b->t));
+	loop_reset(b->loop, 0);
+	fill_with_dead(b);
+	ok(ukey_token_reload(b->t));
+	assert_true(bench_info(b).channel);
+	/* Unplugged in the middle of it. */
+	ukey_token_idle(b->t);
+	ok(ukey_token_reload(b->t));
+	fill_with_dead(b);
+	b->loop->readers[0].unplug_at = 2;
+	is(ukey_protect(b->t), UKEY_TOKEN_REMOVED);
+}
+
 /* ---- how commands travel ------------------------------------------------------------------------------------------
  */
 
@@ -517,6 +564,7 @@ int main(void)
 		TEST(what_is_remembered_is_ours_alone, channel_setup),
 		TEST(a_damaged_memory_costs_a_command, channel_setup),
 		TEST(programs_that_just_end_take_none_with_them, channel_setup_operational),
+		TEST(channels_of_killed_programs_come_back, channel_setup_operational),
 		TEST(short_of_descriptors_nothing_is_told_either, channel_setup),
 		TEST(nineteen_have_theirs_and_the_twentieth_waits, channel_setup_operational),
 		TEST(a_reader_without_extended_lengths_is_enough, channel_setup),

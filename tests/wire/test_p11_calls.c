@@ -228,7 +228,10 @@ static CK_RV create_mutex(CK_VOID_PTR_PTR mutex)
 	return CKR_OK;
 }
 
-/* 2.40, 5.4: all four callbacks or none, and nothing reserved. */
+/*
+ * 2.40, 5.4: all four callbacks or none, and nothing reserved; the four ways to say how threads lock. Locks of the
+ * application's alone can't be had, and that is said.
+ */
 static void test_initialize_arguments(void **state)
 {
 	CK_C_INITIALIZE_ARGS args = {0};
@@ -241,9 +244,18 @@ static void test_initialize_arguments(void **state)
 	is(f->C_Initialize(&args), CKR_ARGUMENTS_BAD);
 	args.UnlockMutex = args.DestroyMutex = some_mutex;
 	args.CreateMutex = create_mutex;
+	is(f->C_Initialize(&args), CKR_CANT_LOCK);
+	is(f->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+	args.flags = CKF_OS_LOCKING_OK;
 	ok(f->C_Initialize(&args));
 	ok(f->C_Finalize(NULL));
 	args.flags = CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS;
+	ok(f->C_Initialize(&args));
+	ok(f->C_Finalize(NULL));
+	args = (CK_C_INITIALIZE_ARGS){.flags = CKF_OS_LOCKING_OK};
+	ok(f->C_Initialize(&args));
+	ok(f->C_Finalize(NULL));
+	args.flags = CKF_LIBRARY_CANT_CREATE_OS_THREADS;
 	ok(f->C_Initialize(&args));
 	ok(f->C_Finalize(NULL));
 }
