@@ -89,9 +89,9 @@ static void in_child(void)
 }
 
 /*
- * Ours are the system's locks, always. An application that wants its own used instead (2.40, 5.4: four callbacks without
- * CKF_OS_LOCKING_OK) hears that this can't be: whoever must not use the system's locks has other threads than we know.
- * No thread is ever made here, so CKF_LIBRARY_CANT_CREATE_OS_THREADS asks for nothing.
+ * Ours are the system's locks, always. An application that wants its own used instead (2.40, 5.4: four callbacks
+ * without CKF_OS_LOCKING_OK) hears that this can't be: whoever must not use the system's locks has other threads than
+ * we know. No thread is ever made here, so CKF_LIBRARY_CANT_CREATE_OS_THREADS asks for nothing.
  */
 static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *args)
 {

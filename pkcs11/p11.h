@@ -164,6 +164,7 @@ struct p11_session {
 	CK_SESSION_HANDLE handle;
 	struct p11_slot *slot;
 	struct ukey_token *token; /* reference */
+	unsigned plugged;         /* the stay of the token that it was opened in */
 	CK_FLAGS flags;
 	unsigned users; /* under the library lock */
 	bool closed;    /* under the library lock */

@@ -128,8 +128,23 @@ CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out)
 	return CKR_OK;
 }
 
+/*
+ * Another thread's call met the removal first: nobody is logged in any more and private keys are out of sight, but that
+ * is not what happened.
+ */
+static CK_RV removed_meanwhile(const struct p11_session *s, CK_RV rv)
+{
+	struct ukey_token_info info;
+
+	if (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_KEY_HANDLE_INVALID && rv != CKR_OBJECT_HANDLE_INVALID)
+		return rv;
+	ukey_token_info(s->token, &info);
+	return info.present && info.plugged == s->plugged ? rv : CKR_DEVICE_REMOVED;
+}
+
 CK_RV p11_session_leave_from(struct p11_session *s, CK_RV rv, const char *function)
 {
+	rv = removed_meanwhile(s, rv);
 	pthread_mutex_unlock(&s->lock);
 	if (rv == CKR_DEVICE_REMOVED)
 		p11_slot_vanished(s->slot, s->token);
@@ -196,6 +211,7 @@ static CK_RV open_session(CK_SLOT_ID id, CK_FLAGS flags, CK_SESSION_HANDLE *hand
 		rv = CKR_HOST_MEMORY;
 	if (rv == CKR_OK) {
 		p11_lock();
+		s->plugged = slot->plugged;
 		rv = slot->token == token ? session_add(s) : CKR_DEVICE_REMOVED;
 		if (rv == CKR_OK)
 			*handle = s->handle;

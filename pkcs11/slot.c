@@ -179,9 +179,15 @@ CK_RV p11_slots_refresh(void)
 
 void p11_slot_vanished(struct p11_slot *slot, const struct ukey_token *token)
 {
+	struct ukey_token_info info;
+
 	p11_lock();
-	if (slot->token == token)
-		slot_empty(slot);
+	if (slot->token == token) {
+		/* A session that is late to notice says nothing of the token's next stay. */
+		ukey_token_info(slot->token, &info);
+		if (!info.present || info.plugged != slot->plugged)
+			slot_empty(slot);
+	}
 	p11_unlock();
 }
 

@@ -35,7 +35,10 @@ THREAD_TESTS = \
 	tests/wire/personal_p11_threads \
 	tests/wire/test_p11_threads \
 	tests/wire/test_p11_pinentry \
-	tests/wire/test_p11_state
+	tests/wire/test_p11_state \
+	tests/wire/test_p11_plug \
+	tests/wire/test_p11_storm \
+	tests/wire/personal_p11_storm
 if HAVE_LIBUSB
 THREAD_TESTS += tests/unit/test_roads
 endif

@@ -52,3 +52,19 @@ WIRE_TESTS += tests/wire/personal_p11_threads
 tests_wire_personal_p11_threads_SOURCES = tests/wire/test_p11_threads.c
 tests_wire_personal_p11_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_personal_p11_threads_LDADD = $(p11_bench_ldadd)
+
+# Tokens that come and go, and many threads for long; with a watchdog.
+WIRE_TESTS += tests/wire/test_p11_plug tests/wire/personal_p11_plug
+tests_wire_test_p11_plug_SOURCES = tests/wire/test_p11_plug.c tests/lib/watchdog.c tests/lib/watchdog.h
+tests_wire_test_p11_plug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_plug_LDADD = $(p11_bench_ldadd)
+tests_wire_personal_p11_plug_SOURCES = $(tests_wire_test_p11_plug_SOURCES)
+tests_wire_personal_p11_plug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_p11_plug_LDADD = $(p11_bench_ldadd)
+WIRE_TESTS += tests/wire/test_p11_storm tests/wire/personal_p11_storm
+tests_wire_test_p11_storm_SOURCES = tests/wire/test_p11_storm.c tests/lib/watchdog.c tests/lib/watchdog.h
+tests_wire_test_p11_storm_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_storm_LDADD = $(p11_bench_ldadd)
+tests_wire_personal_p11_storm_SOURCES = $(tests_wire_test_p11_storm_SOURCES)
+tests_wire_personal_p11_storm_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_personal_p11_storm_LDADD = $(p11_bench_ldadd)
