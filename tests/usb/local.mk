@@ -8,11 +8,13 @@ tests_usb_umock_token_LDADD = libukeyemu.la libfwcore.la libukeyhal.la libukeyli
 tests_usb_usb_walk_SOURCES = tests/usb/usb_walk.c
 tests_usb_usb_walk_LDADD = libukeycore.la libcommon.la
 endif
+check_PROGRAMS += tests/usb/p11_talk
+tests_usb_p11_talk_SOURCES = tests/usb/p11_talk.c
 if HAVE_LIBUSB
 check_PROGRAMS += tests/usb/apdu
 tests_usb_apdu_SOURCES = tests/usb/apdu.c
 tests_usb_apdu_CFLAGS = $(AM_CFLAGS) $(LIBUSB_CFLAGS)
 tests_usb_apdu_LDADD = libukeycore.la libcommon.la $(LIBUSB_LIBS)
 endif
-EXTRA_DIST += tests/usb/libusb.sh tests/usb/pcscd.sh
+EXTRA_DIST += tests/usb/libusb.sh tests/usb/pcscd.sh tests/usb/events.sh tests/usb/scene.sh tests/usb/road.sh
 EXTRA_DIST += tests/usb/libccid-entry tests/usb/libccid_list.sh tests/usb/vm.sh tests/usb/vm

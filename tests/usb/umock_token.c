@@ -9,13 +9,17 @@
  * runs PROGRAM with the token plugged in, and ends with its exit status. In it, UMOCK_PID is our process:
  *	SIGUSR1		unplug
  *	SIGUSR2		plug in again, as the kernel does it: with another device number
- * Options: --message N   dwMaxCCIDMessageLength
+ *	SIGWINCH	a sleep of the machine: transfers under way are cut off, the chip loses its power, and the device
+ *is where it was Options: --message N   dwMaxCCIDMessageLength
  *          --serial HEX  of a new token
  *          --id V:P      vendor and product
  *          --held        another program has claimed the interface
  *          --denied      the device's file may not be opened
  *          --slow MS     each command takes so long
  *          --pull N      pulled inside the N-th APDU
+ *          --cut INS     the first command with this instruction byte (hex) takes the time of --slow, and never ends:
+ *                        pulled
+ *          --second FLASH  another token in the next port; nothing of the above happens to it
  */
 #include "config.h"
 
@@ -47,26 +51,34 @@ struct flight {
 	bool done;
 };
 
-struct mock {
-	UMockdevTestbed *testbed;
+/* One port, and the device that belongs into it. */
+struct port {
+	unsigned place;  /* on the bus: 1-1, 1-2 */
+	unsigned number; /* of the device on its bus */
 	struct usb_device *device;
 	struct link_token token, real;
-	struct hal *hal;
-	unsigned number; /* of the device on its bus */
 	bool plugged, shown, held, denied;
-	unsigned slow, pull, apdus;
+	unsigned slow, pull, cut, apdus;
 	uint16_t vendor, product;
 	char serial[17];
-	GMainLoop *loop;
-	int child_status;
-
-	pthread_mutex_t lock;
-	pthread_cond_t woken;
 	struct flight *flights;
 	UMockdevIoctlClient *claimer;
 };
 
-static struct mock mock = {.lock = PTHREAD_MUTEX_INITIALIZER, .woken = PTHREAD_COND_INITIALIZER, .number = 2};
+struct mock {
+	UMockdevTestbed *testbed;
+	GMainLoop *loop;
+	int child_status;
+	pthread_mutex_t lock; /* both ports' */
+	pthread_cond_t woken;
+	struct port ports[2];
+};
+
+static struct mock mock = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.woken = PTHREAD_COND_INITIALIZER,
+	.ports = {{.place = 1, .number = 2}, {.place = 2, .number = 100}},
+};
 
 static void die(const char *what, const char *why)
 {
@@ -108,19 +120,19 @@ static int error_of(enum usb_outcome outcome)
 	return outcome == USB_STALLED ? -EPIPE : 0;
 }
 
-static void serve_in(struct flight *f)
+static void serve_in(struct port *p, struct flight *f)
 {
 	static uint8_t room[CCID_MESSAGE_MAX + 64];
 	const struct usbdevfs_urb *u = urb_of(f);
 	size_t most = (size_t)u->buffer_length < sizeof room ? (size_t)u->buffer_length : sizeof room;
 	struct builder b = builder_of(room, most);
-	enum usb_outcome outcome = usb_in(mock.device, u->endpoint, &b);
+	enum usb_outcome outcome = usb_in(p->device, u->endpoint, &b);
 
 	if (outcome != USB_NOTHING)
 		finish(f, error_of(outcome), builder_bytes(&b), 0, b.len);
 }
 
-static void serve_control(struct flight *f)
+static void serve_control(struct port *p, struct flight *f)
 {
 	uint8_t room[USB_CONTROL_MAX];
 	const uint8_t *s = f->buffer->data;
@@ -130,22 +142,22 @@ static void serve_control(struct flight *f)
 		.index = (uint16_t)(s[4] | s[5] << 8),
 		.length = (uint16_t)(s[6] | s[7] << 8)};
 	struct builder b = builder_of(room, sizeof room);
-	enum usb_outcome outcome = usb_control(mock.device, &setup, BYTES_NONE, &b);
+	enum usb_outcome outcome = usb_control(p->device, &setup, BYTES_NONE, &b);
 
 	finish(f, error_of(outcome), builder_bytes(&b), 8, b.len);
 }
 
-static void serve(struct flight *f)
+static void serve(struct port *p, struct flight *f)
 {
 	const struct usbdevfs_urb *u = urb_of(f);
 
 	if (u->type == USBDEVFS_URB_TYPE_CONTROL) {
-		serve_control(f);
+		serve_control(p, f);
 	} else if (u->endpoint & 0x80) {
-		serve_in(f);
+		serve_in(p, f);
 	} else {
 		enum usb_outcome outcome =
-			usb_out(mock.device, u->endpoint, BYTES(f->buffer->data, (size_t)u->buffer_length));
+			usb_out(p->device, u->endpoint, BYTES(f->buffer->data, (size_t)u->buffer_length));
 		finish(f, error_of(outcome), BYTES_NONE, 0, outcome == USB_DONE ? (size_t)u->buffer_length : 0);
 	}
 }
@@ -153,9 +165,9 @@ static void serve(struct flight *f)
 /* ---- usbfs --------------------------------------------------------------------------------------------------------
  */
 
-static int submit(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+static int submit(struct port *p, UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 {
-	struct flight *f = calloc(1, sizeof *f), **at = &mock.flights;
+	struct flight *f = calloc(1, sizeof *f), **at = &p->flights;
 
 	if (!f)
 		return ENOMEM;
@@ -168,7 +180,7 @@ static int submit(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 	while (*at)
 		at = &(*at)->next;
 	*at = f;
-	serve(f);
+	serve(p, f);
 	return 0;
 }
 
@@ -180,16 +192,16 @@ static void drop(struct flight **at)
 	free(f);
 }
 
-static int reap(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+static int reap(struct port *p, UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 {
 	for (int round = 0; round < 2; round++) {
-		usb_tick(mock.device, now_ms());
-		for (struct flight **at = &mock.flights; *at; at = &(*at)->next) {
+		usb_tick(p->device, now_ms());
+		for (struct flight **at = &p->flights; *at; at = &(*at)->next) {
 			struct flight *f = *at;
 			if (f->client != client)
 				continue;
-			if (!f->done && mock.plugged)
-				serve(f);
+			if (!f->done && p->plugged)
+				serve(p, f);
 			if (!f->done)
 				continue;
 			UMockdevIoctlData *to = umockdev_ioctl_data_resolve(arg, 0, sizeof(void *), NULL);
@@ -206,14 +218,14 @@ static int reap(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 		if (round == 0)
 			pthread_cond_timedwait(&mock.woken, &mock.lock, &until);
 	}
-	return mock.plugged ? EAGAIN : ENODEV;
+	return p->plugged ? EAGAIN : ENODEV;
 }
 
-static int discard(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+static int discard(struct port *p, UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 {
 	gulong address = *(gulong *)(void *)arg->data;
 
-	for (struct flight *f = mock.flights; f; f = f->next) {
+	for (struct flight *f = p->flights; f; f = f->next) {
 		if (f->client == client && f->address == address && !f->done) {
 			finish(f, -ENOENT, BYTES_NONE, 0, 0);
 			return 0;
@@ -222,40 +234,40 @@ static int discard(UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 	return EINVAL;
 }
 
-static void set_claimer(UMockdevIoctlClient *client)
+static void set_claimer(struct port *p, UMockdevIoctlClient *client)
 {
-	UMockdevIoctlClient *before = mock.claimer;
+	UMockdevIoctlClient *before = p->claimer;
 
-	mock.claimer = client ? g_object_ref(client) : NULL;
+	p->claimer = client ? g_object_ref(client) : NULL;
 	if (before)
 		g_object_unref(before);
 }
 
 /* A program that ended without giving it back has no claim any more. */
-static int claim(UMockdevIoctlClient *client)
+static int claim(struct port *p, UMockdevIoctlClient *client)
 {
-	if (mock.claimer && !umockdev_ioctl_client_get_connected(mock.claimer))
-		set_claimer(NULL);
-	if (mock.held || (mock.claimer && mock.claimer != client))
+	if (p->claimer && !umockdev_ioctl_client_get_connected(p->claimer))
+		set_claimer(p, NULL);
+	if (p->held || (p->claimer && p->claimer != client))
 		return EBUSY;
-	set_claimer(client);
+	set_claimer(p, client);
 	return 0;
 }
 
-static int clear_halt(UMockdevIoctlData *arg)
+static int clear_halt(struct port *p, UMockdevIoctlData *arg)
 {
 	UMockdevIoctlData *d = umockdev_ioctl_data_resolve(arg, 0, sizeof(unsigned), NULL);
 	const struct usb_setup s = {
 		.request_type = 0x02, .request = 1, .index = (uint16_t) * (unsigned *)(void *)d->data};
 	struct builder none = builder_of(NULL, 0);
 
-	return usb_control(mock.device, &s, BYTES_NONE, &none) == USB_DONE ? 0 : EPIPE;
+	return usb_control(p->device, &s, BYTES_NONE, &none) == USB_DONE ? 0 : EPIPE;
 }
 
 /* An errno. Under the lock. */
-static int answer(gulong request, UMockdevIoctlClient *client, UMockdevIoctlData *arg)
+static int answer(struct port *p, gulong request, UMockdevIoctlClient *client, UMockdevIoctlData *arg)
 {
-	if (!mock.plugged && request != USBDEVFS_REAPURB && request != USBDEVFS_REAPURBNDELAY)
+	if (!p->plugged && request != USBDEVFS_REAPURB && request != USBDEVFS_REAPURBNDELAY)
 		return ENODEV;
 	switch (request) {
 	case USBDEVFS_GET_CAPABILITIES: {
@@ -266,13 +278,13 @@ static int answer(gulong request, UMockdevIoctlClient *client, UMockdevIoctlData
 	}
 	case USBDEVFS_CLAIMINTERFACE:
 	case USBDEVFS_DISCONNECT_CLAIM:
-		return claim(client);
+		return claim(p, client);
 	case USBDEVFS_RELEASEINTERFACE:
-		if (mock.claimer == client)
-			set_claimer(NULL);
+		if (p->claimer == client)
+			set_claimer(p, NULL);
 		return 0;
 	case USBDEVFS_CLEAR_HALT:
-		return clear_halt(arg);
+		return clear_halt(p, arg);
 	case USBDEVFS_SETINTERFACE:
 	case USBDEVFS_SETCONFIGURATION:
 	case USBDEVFS_RESET:
@@ -281,12 +293,12 @@ static int answer(gulong request, UMockdevIoctlClient *client, UMockdevIoctlData
 	case USBDEVFS_IOCTL: /* no kernel driver to be taken off, or given back */
 		return ENODATA;
 	case USBDEVFS_SUBMITURB:
-		return submit(client, arg);
+		return submit(p, client, arg);
 	case USBDEVFS_REAPURB:
 	case USBDEVFS_REAPURBNDELAY:
-		return reap(client, arg);
+		return reap(p, client, arg);
 	case USBDEVFS_DISCARDURB:
-		return discard(client, arg);
+		return discard(p, client, arg);
 	default:
 		return ENOTTY;
 	}
@@ -295,9 +307,9 @@ static int answer(gulong request, UMockdevIoctlClient *client, UMockdevIoctlData
 static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer data)
 {
 	(void)base;
-	(void)data;
 	pthread_mutex_lock(&mock.lock);
-	int error = answer(umockdev_ioctl_client_get_request(client), client, umockdev_ioctl_client_get_arg(client));
+	int error =
+		answer(data, umockdev_ioctl_client_get_request(client), client, umockdev_ioctl_client_get_arg(client));
 	pthread_mutex_unlock(&mock.lock);
 	umockdev_ioctl_client_complete(client, error ? -1 : 0, error);
 	return TRUE;
@@ -306,62 +318,63 @@ static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, g
 /* Its file was closed. */
 static void on_vanished(UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer data)
 {
+	struct port *p = data;
+
 	(void)base;
-	(void)data;
 	pthread_mutex_lock(&mock.lock);
-	for (struct flight **at = &mock.flights; *at;) {
+	for (struct flight **at = &p->flights; *at;) {
 		if ((*at)->client == client)
 			drop(at);
 		else
 			at = &(*at)->next;
 	}
-	if (mock.claimer == client)
-		set_claimer(NULL);
+	if (p->claimer == client)
+		set_claimer(p, NULL);
 	pthread_mutex_unlock(&mock.lock);
 }
 
 /* ---- the device in its port ---------------------------------------------------------------------------------------
  */
 
-static void put_hex(GString *s, void (*descriptor)(const struct usb_device *, struct builder *))
+static void put_hex(struct port *p, GString *s, void (*descriptor)(const struct usb_device *, struct builder *))
 {
 	uint8_t raw[USB_CONFIG_SIZE];
 	struct builder b = builder_of(raw, sizeof raw);
 
-	descriptor(mock.device, &b);
+	descriptor(p->device, &b);
 	for (size_t i = 0; i < b.len; i++)
 		g_string_append_printf(s, "%02X", raw[i]);
 }
 
-static void show_device(void)
+static void show_device(struct port *p)
 {
 	GString *hex = g_string_new(NULL), *text = g_string_new(NULL);
 	GError *error = NULL;
 	char node[64];
 
-	put_hex(hex, usb_device_descriptor);
-	put_hex(hex, usb_config_descriptor);
-	snprintf(node, sizeof node, "/dev/bus/usb/001/%03u", mock.number);
+	put_hex(p, hex, usb_device_descriptor);
+	put_hex(p, hex, usb_config_descriptor);
+	snprintf(node, sizeof node, "/dev/bus/usb/001/%03u", p->number);
 	g_string_printf(text,
-		"P: /devices/usb1/1-1\nN: bus/usb/001/%03u=%s\nE: DEVNAME=%s\nE: DEVTYPE=usb_device\n"
+		"P: /devices/usb1/1-%u\nN: bus/usb/001/%03u=%s\nE: DEVNAME=%s\nE: DEVTYPE=usb_device\n"
 		"E: SUBSYSTEM=usb\nE: BUSNUM=001\nE: DEVNUM=%03u\nE: MAJOR=189\nE: MINOR=%u\n"
 		"A: bConfigurationValue=1\\n\nA: busnum=1\\n\nA: devnum=%u\\n\nA: speed=12\\n\n"
 		"A: idVendor=%04x\\n\nA: idProduct=%04x\\n\nA: bNumConfigurations=1\\n\nA: serial=%s\\n\n"
 		"A: manufacturer=OpenUKey\\n\nA: product=OpenUKey token\\n\nH: descriptors=%s\n\n"
-		"P: /devices/usb1/1-1/1-1:1.0\nE: DEVTYPE=usb_interface\nE: SUBSYSTEM=usb\nE: INTERFACE=11/0/0\n"
+		"P: /devices/usb1/1-%u/1-%u:1.0\nE: DEVTYPE=usb_interface\nE: SUBSYSTEM=usb\nE: INTERFACE=11/0/0\n"
 		"A: bInterfaceNumber=00\\n\nA: bInterfaceClass=0b\\n\n\n",
-		mock.number, hex->str, node, mock.number, mock.number - 1, mock.number, mock.vendor, mock.product,
-		mock.serial, hex->str);
+		p->place, p->number, hex->str, node, p->number, p->number - 1, p->number, p->vendor, p->product,
+		p->serial, hex->str, p->place, p->place);
 	if (!umockdev_testbed_add_from_string(mock.testbed, text->str, &error))
 		die("testbed", error->message);
 	UMockdevIoctlBase *handler = g_object_new(UMOCKDEV_TYPE_IOCTL_BASE, NULL);
-	g_signal_connect(handler, "handle-ioctl", G_CALLBACK(on_ioctl), NULL);
-	g_signal_connect(handler, "client-vanished", G_CALLBACK(on_vanished), NULL);
+	g_signal_connect(handler, "handle-ioctl", G_CALLBACK(on_ioctl), p);
+	g_signal_connect(handler, "client-vanished", G_CALLBACK(on_vanished), p);
 	if (!umockdev_testbed_attach_ioctl(mock.testbed, node, handler, &error))
 		die("ioctl", error->message);
 	g_string_free(hex, TRUE);
 	g_string_free(text, TRUE);
-	if (mock.denied) {
+	if (p->denied) {
 		char path[512];
 		snprintf(path, sizeof path, "%s%s", umockdev_testbed_get_root_dir(mock.testbed), node);
 		if (chmod(path, 0) != 0)
@@ -369,22 +382,22 @@ static void show_device(void)
 	}
 }
 
-static void plug(void)
+static void plug(struct port *p)
 {
 	const struct usb_setup configure = {.request = 9, .value = 1};
 	struct builder none = builder_of(NULL, 0);
 
-	mock.real.power_up(mock.real.self);
-	usb_attach(mock.device);
-	(void)usb_control(mock.device, &configure, BYTES_NONE, &none);
+	p->real.power_up(p->real.self);
+	usb_attach(p->device);
+	(void)usb_control(p->device, &configure, BYTES_NONE, &none);
 	pthread_mutex_lock(&mock.lock);
-	mock.plugged = true;
-	set_claimer(NULL);
-	while (mock.flights)
-		drop(&mock.flights);
+	p->plugged = true;
+	set_claimer(p, NULL);
+	while (p->flights)
+		drop(&p->flights);
 	pthread_mutex_unlock(&mock.lock);
-	show_device();
-	mock.shown = true;
+	show_device(p);
+	p->shown = true;
 }
 
 /* Whoever has the file open hears of it before umockdev takes it away, which hears nobody any more. */
@@ -392,59 +405,85 @@ static void plug(void)
 
 static gboolean remove_now(gpointer data)
 {
-	(void)data;
-	umockdev_testbed_remove_device(mock.testbed, "/sys/devices/usb1/1-1/1-1:1.0");
-	umockdev_testbed_remove_device(mock.testbed, "/sys/devices/usb1/1-1");
-	mock.number++;
-	mock.shown = false;
+	struct port *p = data;
+	char path[64];
+
+	snprintf(path, sizeof path, "/sys/devices/usb1/1-%u/1-%u:1.0", p->place, p->place);
+	umockdev_testbed_remove_device(mock.testbed, path);
+	snprintf(path, sizeof path, "/sys/devices/usb1/1-%u", p->place);
+	umockdev_testbed_remove_device(mock.testbed, path);
+	p->number++;
+	p->shown = false;
 	return G_SOURCE_REMOVE;
 }
 
-static void pull(void)
+static void pull(struct port *p)
 {
 	pthread_mutex_lock(&mock.lock);
-	bool was = mock.plugged;
-	mock.plugged = false;
+	bool was = p->plugged;
+	p->plugged = false;
 	/* As the kernel does: what is under way comes back, and says why. */
-	for (struct flight *f = mock.flights; f; f = f->next)
+	for (struct flight *f = p->flights; f; f = f->next)
 		if (!f->done)
 			finish(f, -ESHUTDOWN, BYTES_NONE, 0, 0);
 	pthread_cond_broadcast(&mock.woken);
 	pthread_mutex_unlock(&mock.lock);
 	if (!was)
 		return;
-	mock.real.power_cut(mock.real.self);
-	usb_detach(mock.device);
-	g_timeout_add(GONE_AFTER, remove_now, NULL);
+	p->real.power_cut(p->real.self);
+	usb_detach(p->device);
+	g_timeout_add(GONE_AFTER, remove_now, p);
 }
 
 static gboolean on_unplug(gpointer data)
 {
-	(void)data;
-	pull();
+	pull(data);
+	return G_SOURCE_CONTINUE;
+}
+
+/*
+ * The machine slept, and the port had no power: what was under way ends as the kernel ends it (libusb says "no device",
+ * though the device is still there), and the chip is as if it had just been plugged in. The claims stay.
+ */
+static gboolean on_sleep(gpointer data)
+{
+	const struct usb_setup configure = {.request = 9, .value = 1};
+	struct builder none = builder_of(NULL, 0);
+	struct port *p = data;
+
+	pthread_mutex_lock(&mock.lock);
+	for (struct flight *f = p->flights; f; f = f->next)
+		if (!f->done)
+			finish(f, -ESHUTDOWN, BYTES_NONE, 0, 0);
+	pthread_cond_broadcast(&mock.woken);
+	pthread_mutex_unlock(&mock.lock);
+	p->real.power_cut(p->real.self);
+	usb_detach(p->device);
+	p->real.power_up(p->real.self);
+	usb_attach(p->device);
+	(void)usb_control(p->device, &configure, BYTES_NONE, &none);
 	return G_SOURCE_CONTINUE;
 }
 
 static gboolean plug_when_gone(gpointer data)
 {
-	(void)data;
-	if (mock.shown)
+	struct port *p = data;
+
+	if (p->shown)
 		return G_SOURCE_CONTINUE;
-	plug();
+	plug(p);
 	return G_SOURCE_REMOVE;
 }
 
 static gboolean on_plug(gpointer data)
 {
-	(void)data;
-	g_timeout_add(20, plug_when_gone, NULL);
+	g_timeout_add(20, plug_when_gone, data);
 	return G_SOURCE_CONTINUE;
 }
 
 static gboolean pull_now(gpointer data)
 {
-	(void)data;
-	pull();
+	pull(data);
 	return G_SOURCE_REMOVE;
 }
 
@@ -453,29 +492,36 @@ static gboolean pull_now(gpointer data)
 
 static bool transceive(void *self, struct bytes command, struct bytes *out)
 {
-	struct timespec pause = {.tv_sec = mock.slow / 1000, .tv_nsec = (long)(mock.slow % 1000) * 1000000};
+	struct port *p = self;
+	struct timespec pause = {.tv_sec = p->slow / 1000, .tv_nsec = (long)(p->slow % 1000) * 1000000};
+	struct cursor c = cursor_of(command);
+	bool cut = p->pull && ++p->apdus == p->pull;
 
-	(void)self;
-	if (mock.slow)
+	(void)cursor_u8(&c);
+	if (p->cut)
+		cut = cursor_u8(&c) == p->cut;
+	if (p->slow && (!p->cut || cut))
 		nanosleep(&pause, NULL);
-	if (mock.pull && ++mock.apdus == mock.pull) {
-		mock.pull = 0;
-		g_idle_add(pull_now, NULL);
+	if (cut) {
+		p->pull = p->cut = 0;
+		g_idle_add(pull_now, p);
 		return false;
 	}
-	return mock.real.transceive(mock.real.self, command, out);
+	return p->real.transceive(p->real.self, command, out);
 }
 
 static void reset(void *self)
 {
-	(void)self;
-	mock.real.reset(mock.real.self);
+	struct port *p = self;
+
+	p->real.reset(p->real.self);
 }
 
 static struct bytes atr(void *self)
 {
-	(void)self;
-	return mock.real.atr(mock.real.self);
+	struct port *p = self;
+
+	return p->real.atr(p->real.self);
 }
 
 static void *work(void *arg)
@@ -503,29 +549,29 @@ static void on_exit_of_child(GPid pid, gint status, gpointer data)
 	g_main_loop_quit(mock.loop);
 }
 
-static void make_token(const char *flash, const uint8_t *serial, size_t message_max)
+static void make_token(struct port *p, const char *flash, const uint8_t *serial, size_t message_max)
 {
 	const struct hal_options h = {.flash = flash, .create = true, .serial = serial};
 	char error[512] = "out of memory";
 	uint8_t number[8];
 
-	mock.hal = hal_open(&h, error, sizeof error);
-	struct token *token = mock.hal ? token_new(mock.hal) : NULL;
+	struct hal *hal = hal_open(&h, error, sizeof error);
+	struct token *token = hal ? token_new(hal) : NULL;
 	if (!token)
 		die(flash, error);
-	mock.real = token_for_link(token);
-	mock.token = (struct link_token){.self = &mock, .reset = reset, .transceive = transceive, .atr = atr};
-	hal_serial(mock.hal, number);
+	p->real = token_for_link(token);
+	p->token = (struct link_token){.self = p, .reset = reset, .transceive = transceive, .atr = atr};
+	hal_serial(hal, number);
 	for (size_t i = 0; i < sizeof number; i++)
-		snprintf(mock.serial + 2 * i, 3, "%02X", number[i]);
-	struct usb_options o = {.vendor = mock.vendor,
-		.product = mock.product,
+		snprintf(p->serial + 2 * i, 3, "%02X", number[i]);
+	struct usb_options o = {.vendor = p->vendor,
+		.product = p->product,
 		.message_max = message_max,
-		.token = mock.token,
+		.token = p->token,
 		.wake = wake};
-	memcpy(o.serial, mock.serial, sizeof o.serial);
-	mock.device = usb_device_new(&o);
-	if (!mock.device)
+	memcpy(o.serial, p->serial, sizeof o.serial);
+	p->device = usb_device_new(&o);
+	if (!p->device)
 		die("device", "out of memory");
 }
 
@@ -539,52 +585,84 @@ static unsigned long number_of(const char *text, int base)
 	return v;
 }
 
+struct options {
+	size_t message_max;
+	uint8_t serial[8];
+	bool has_serial;
+	const char *second;
+};
+
+/* Of the first port's device; returns where the operands begin. */
+static int take_options(struct port *p, int argc, char **argv, struct options *o)
+{
+	int i = 1;
+
+	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+		const char *name = argv[i];
+		if (strcmp(name, "--held") == 0 || strcmp(name, "--denied") == 0) {
+			p->held = p->held || name[2] == 'h';
+			p->denied = p->denied || name[2] == 'd';
+			continue;
+		}
+		const char *value = ++i < argc ? argv[i] : "";
+		if (strcmp(name, "--message") == 0) {
+			o->message_max = number_of(value, 10);
+		} else if (strcmp(name, "--slow") == 0) {
+			p->slow = (unsigned)number_of(value, 10);
+		} else if (strcmp(name, "--pull") == 0) {
+			p->pull = (unsigned)number_of(value, 10);
+		} else if (strcmp(name, "--cut") == 0) {
+			p->cut = (unsigned)number_of(value, 16);
+		} else if (strcmp(name, "--second") == 0) {
+			o->second = value;
+		} else if (strcmp(name, "--serial") == 0) {
+			uint64_t v = strtoull(value, NULL, 16);
+			for (size_t k = 0; k < 8; k++)
+				o->serial[k] = (uint8_t)(v >> (56 - 8 * k));
+			o->has_serial = true;
+		} else if (strcmp(name, "--id") == 0) {
+			p->vendor = (uint16_t)number_of(value, 16);
+			p->product = (uint16_t)number_of(strchr(value, ':') ? strchr(value, ':') + 1 : "", 16);
+		} else {
+			die("unknown option", name);
+		}
+	}
+	return i;
+}
+
+static void start(struct port *p)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, work, p->device) != 0)
+		die("thread", "cannot start one");
+	plug(p);
+}
+
 int main(int argc, char **argv)
 {
-	size_t message_max = 0;
-	uint8_t serial[8];
-	bool has_serial = false;
-	int i = 1;
-	pthread_t thread;
+	struct port *first = &mock.ports[0], *second = &mock.ports[1];
+	struct options o = {0};
 	GPid child;
 	GError *error = NULL;
 	char self[16];
 
-	mock.vendor = USB_DEFAULT_VENDOR;
-	mock.product = USB_DEFAULT_PRODUCT;
-	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
-		if (strcmp(argv[i], "--held") == 0) {
-			mock.held = true;
-		} else if (strcmp(argv[i], "--denied") == 0) {
-			mock.denied = true;
-		} else if (strcmp(argv[i], "--message") == 0) {
-			message_max = number_of(argv[++i], 10);
-		} else if (strcmp(argv[i], "--slow") == 0) {
-			mock.slow = (unsigned)number_of(argv[++i], 10);
-		} else if (strcmp(argv[i], "--pull") == 0) {
-			mock.pull = (unsigned)number_of(argv[++i], 10);
-		} else if (strcmp(argv[i], "--serial") == 0) {
-			uint64_t v = strtoull(argv[++i], NULL, 16);
-			for (size_t k = 0; k < 8; k++)
-				serial[k] = (uint8_t)(v >> (56 - 8 * k));
-			has_serial = true;
-		} else if (strcmp(argv[i], "--id") == 0) {
-			mock.vendor = (uint16_t)number_of(argv[++i], 16);
-			mock.product = (uint16_t)number_of(strchr(argv[i], ':') + 1, 16);
-		} else {
-			die("unknown option", argv[i]);
-		}
-	}
+	first->vendor = second->vendor = USB_DEFAULT_VENDOR;
+	first->product = second->product = USB_DEFAULT_PRODUCT;
+	const int i = take_options(first, argc, argv, &o);
 	if (argc - i < 2)
 		die("usage", "umock_token [OPTION]... FLASH PROGRAM ARG...");
-	make_token(argv[i], has_serial ? serial : NULL, message_max);
+	make_token(first, argv[i], o.has_serial ? o.serial : NULL, o.message_max);
+	if (o.second)
+		make_token(second, o.second, NULL, 0);
 	mock.testbed = umockdev_testbed_new();
 	mock.loop = g_main_loop_new(NULL, FALSE);
-	g_unix_signal_add(SIGUSR1, on_unplug, NULL);
-	g_unix_signal_add(SIGUSR2, on_plug, NULL);
-	if (pthread_create(&thread, NULL, work, mock.device) != 0)
-		die("thread", "cannot start one");
-	plug();
+	g_unix_signal_add(SIGUSR1, on_unplug, first);
+	g_unix_signal_add(SIGUSR2, on_plug, first);
+	g_unix_signal_add(SIGWINCH, on_sleep, first);
+	start(first);
+	if (o.second)
+		start(second);
 	snprintf(self, sizeof self, "%ld", (long)getpid());
 	g_setenv("UMOCK_PID", self, TRUE);
 	if (!g_spawn_async(NULL, argv + i + 1, NULL,

@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2034,SC2154 # variables of those who source this
+# Scenes: functions of a test that run with an emulated token plugged into umockdev's bus (umock_token), their lines being
+# cases of the test (tests/lib/cases.sh). Sourced; a test looks like this:
+#
+#	scene_plain() { try "it is there" ukey list; }
+#	scene_inside "$@"		# ends the script when it was called for a scene
+#	ns_enter "$@"
+#	scenes_begin
+#	scene plain -- --message 271 token.flash
+#	finish
+
+pin=583917
+removed=32 # CKR_DEVICE_REMOVED
+logged_out=101 # CKR_USER_NOT_LOGGED_IN
+
+ukey() { timeout 60 "$U" "$@"; }
+p11() { timeout 60 pkcs11-tool --module "$module" "$@"; }
+
+# p11_begin: a process with our module, for as long as the scene lasts. p11_say CALL...: its answer.
+p11_begin()
+{
+	coproc "$talk" "$module"
+	exec 7<&"${COPROC[0]}" 8>&"${COPROC[1]}"
+	p11_process=$COPROC_PID
+}
+
+p11_end()
+{
+	[ -n "${p11_process:-}" ] || return 0
+	echo quit >&8
+	exec 7<&- 8>&-
+	wait "$p11_process"
+	p11_process=''
+}
+
+p11_say()
+{
+	local answer=nothing
+	echo "$*" >&8
+	read -r -t 90 answer <&7
+	echo "$answer"
+}
+
+says() # WANTED CALL...
+{
+	local wanted=$1 got
+	shift
+	got=$(p11_say "$@")
+	[ "$got" = "$wanted" ] || { echo "$*: wanted $wanted, got $got"; return 1; }
+}
+
+same() # WANTED GOT
+{
+	[ "$1" = "$2" ] || { printf 'wanted %s\ngot    %s\n' "${1:0:300}" "${2:0:300}"; return 1; }
+}
+
+# The machine's port: unplug, plug, sleep.
+port()
+{
+	case $1 in
+	unplug) kill -USR1 "$UMOCK_PID" ;;
+	plug) kill -USR2 "$UMOCK_PID" ;;
+	sleep) kill -WINCH "$UMOCK_PID" ;;
+	esac
+}
+
+soon() # SECONDS SINCE
+{
+	[ $(((${EPOCHREALTIME/./} - $2) / 1000)) -le $(($1 * 1000)) ] ||
+		{ echo "it took $(((${EPOCHREALTIME/./} - $2) / 1000)) ms"; return 1; }
+}
+
+ready()
+{
+	printf %s $pin >pin
+	printf %s 87654321 >so.pin
+	ukey init --label usb --new-so-pin-file so.pin --new-pin-file pin --yes --quiet "$@" &&
+		ukey key generate --key p256 --label one --pin-file pin --quiet "$@"
+}
+
+# scene_inside "$@"
+scene_inside()
+{
+	[ "${1:-}" = scene ] || return 0
+	shift
+	"$@"
+	p11_end
+	exit 0
+}
+
+# scenes_begin: in the namespace, before the first.
+scenes_begin()
+{
+	need umockdev-wrapper
+	need jq
+	need pkcs11-tool
+	mock=$(ns_program tests/usb/umock_token) || exit 77
+	apdu=$(ns_program tests/usb/apdu) || exit 77
+	# shellcheck source=tests/tools/lib.sh
+	. "$here/../tools/lib.sh"
+	talk=$(ns_program tests/usb/p11_talk) || exit 1
+	module=$(ns_program .libs/ukey-pkcs11.so) || exit 1
+	export U mock apdu talk module
+}
+
+# scene NAME [WORD...] -- OPTION...: with the token plugged in; its lines are cases of ours.
+scene()
+{
+	local words=() line status
+	while [ "$1" != -- ]; do words+=("$1"); shift; done
+	shift
+	timeout 100 umockdev-wrapper "$mock" "$@" "$BASH" "$here/$(basename "$0")" scene "scene_${words[0]}" "${words[@]:1}" >scene.out 2>&1
+	status=$?
+	while read -r line; do
+		case $line in
+		ok:*) ok "${line#ok: }" ;;
+		FAIL:*) bad "${line#FAIL: }" ;;
+		*) echo "  $line" ;;
+		esac
+	done <scene.out
+	[ "$status" = 0 ] || bad "the scene ${words[0]} ends with status $status"
+}
