@@ -274,7 +274,14 @@ static void ecdsa_gives_r_and_s_of_fixed_length(void **state)
 		EVP_PKEY *key = public_of(&k, curves[i].group);
 		assert_true(hal_random(hal, digest, sizeof(digest)));
 		for (size_t len = 1; len <= curves[i].bytes; len++) {
-			assert_int_equal(operate(&k, a, HAL_SIGN, BYTES(digest, len), result, &n), HAL_OK);
+			uint8_t integer[66];
+
+			/* P-521's longest: cut to 521 bits by the host (protocol 2.3), where OpenSSL cuts by itself. */
+			for (size_t j = 0; j < len; j++)
+				integer[j] = len < sizeof(integer)
+						     ? digest[j]
+						     : (uint8_t)(digest[j] >> 7 | (j ? digest[j - 1] << 1 : 0));
+			assert_int_equal(operate(&k, a, HAL_SIGN, BYTES(integer, len), result, &n), HAL_OK);
 			assert_int_equal(n, 2 * curves[i].bytes);
 			assert_true(verifies(key, BYTES(digest, len), BYTES(result, n)));
 		}

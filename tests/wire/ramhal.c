@@ -354,11 +354,18 @@ static enum hal_result ecdsa(EVP_PKEY *key, int size, struct bytes input, struct
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 	ECDSA_SIG *sig = NULL;
-	uint8_t der[160];
+	uint8_t der[160], uncut[66];
 	size_t len = sizeof(der);
 	const uint8_t *at = der;
 	enum hal_result done = HAL_FAILED;
 
+	/* P-521: the integer comes with its 521 bits to the right; OpenSSL takes the leftmost ones of what it is given.
+	 */
+	if (input.len == sizeof(uncut)) {
+		for (size_t i = 0; i < sizeof(uncut); i++)
+			uncut[i] = (uint8_t)(input.data[i] << 7 | (i + 1 < input.len ? input.data[i + 1] >> 1 : 0));
+		input = BYTES_OF(uncut);
+	}
 	if (ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, der, &len, input.data, input.len) == 1)
 		sig = d2i_ECDSA_SIG(NULL, &at, (long)len);
 	if (sig) {
