@@ -8,6 +8,7 @@ libfwcore_la_SOURCES = \
 	firmware-emu/core/cmd_admin.c firmware-emu/core/cmd_data.c \
 	firmware-emu/core/cmd_factory.c \
 	firmware-emu/core/cmd_attest.c \
+	firmware-emu/core/cmd_import.c \
 	firmware-emu/core/cmd_key.c firmware-emu/core/cmd_pin.c \
 	firmware-emu/core/cmd_unlock.c \
 	firmware-emu/core/config.h \
@@ -18,6 +19,7 @@ libfwcore_la_SOURCES = \
 	firmware-emu/core/fw.h firmware-emu/core/hal.h \
 	firmware-emu/core/info.c \
 	firmware-emu/core/journal.c firmware-emu/core/journal.h \
+	firmware-emu/core/key.h \
 	firmware-emu/core/messaging.c firmware-emu/core/messaging.h \
 	firmware-emu/core/pin.c firmware-emu/core/pin.h \
 	firmware-emu/core/state.c firmware-emu/core/state.h \
@@ -34,6 +36,7 @@ libukeyhal_la_SOURCES = \
 	firmware-emu/hal/flash_file.c firmware-emu/hal/flash_file.h \
 	firmware-emu/hal/key.c \
 	firmware-emu/hal/key_blob.c firmware-emu/hal/key_blob.h \
+	firmware-emu/hal/key_import.c firmware-emu/hal/key_import.h \
 	firmware-emu/hal/latency.c firmware-emu/hal/latency.h
 libukeyhal_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libukeyhal_la_LIBADD = libcommon.la $(CRYPTO_LIBS)

@@ -3,6 +3,7 @@
 #include "firmware-emu/core/access.h"
 #include "common/tlv.h"
 #include "firmware-emu/core/directory.h"
+#include "firmware-emu/core/factory.h"
 
 static uint8_t life_bit(enum fw_life life)
 {
@@ -90,6 +91,8 @@ uint16_t fw_access(struct fw *fw, const struct fw_row *row, const struct fw_comm
 		return SW_CONDITIONS;
 	if (row->way == FW_WAY_PIN && command->data.len > 0 && !command->secured &&
 		(fw->policy.flags & FW_POLICY_CHANNEL))
+		return SW_SECURITY_STATUS;
+	if (row->way == FW_WAY_KEY && !command->secured && fw_factory_has(fw, FW_GAVE_DEVICE_KEY))
 		return SW_SECURITY_STATUS;
 	if (row->access == FW_ACCESS_READ || row->access == FW_ACCESS_WRITE)
 		return check_object(fw, row, command);

@@ -4,90 +4,100 @@
 #include "firmware-emu/core/algorithm.h"
 #include "firmware-emu/core/directory.h"
 #include "firmware-emu/core/dispatch.h"
+#include "firmware-emu/core/key.h"
 #include "firmware-emu/core/text.h"
 
-#define TOUCH_MS      15000
-#define POLICY_ONCE   0
-#define POLICY_ALWAYS 1
-#define ORIGIN_TOKEN  0
-
-struct request {
-	struct fw_key key;
-	struct bytes name; /* of a new container; data NULL when absent */
-};
+#define TOUCH_MS 15000
 
 /* A one-byte policy: absent is 0, and only 0 and 1 are known. */
 static bool take_policy(struct bytes value, uint8_t *policy)
 {
 	struct cursor c = cursor_of(value);
 
-	*policy = value.len > 0 ? cursor_u8(&c) : POLICY_ONCE;
-	return *policy <= POLICY_ALWAYS;
+	*policy = value.len > 0 ? cursor_u8(&c) : FW_KEY_POLICY_NEVER;
+	return *policy <= FW_KEY_POLICY_ALWAYS;
 }
 
-static bool parse_generate(struct bytes data, const struct fw_algorithm *algorithm, struct request *r)
+bool fw_key_terms(const struct fw_algorithm *algorithm, const struct fw_key_wishes *wishes, struct fw_key *key)
 {
-	struct bytes body, usage, pin_policy, touch;
-	const struct tlv_field fields[] = {
-		{0x81, TLV_OPTIONAL, 0, FW_ID_MAX,   &r->key.id   },
-		{0x82, TLV_OPTIONAL, 0, FW_NAME_MAX, &r->key.label},
-		{0x83, TLV_REQUIRED, 2, 2,           &usage       },
-		{0x85, TLV_OPTIONAL, 1, 1,           &pin_policy  },
-		{0x86, TLV_OPTIONAL, 1, 1,           &touch       },
-		{0x8A, TLV_OPTIONAL, 0, FW_NAME_MAX, &r->name     },
-	};
+	struct cursor c = cursor_of(wishes->usage);
 
-	if (!tlv_unwrap(data, 0xAC, &body) || !tlv_parse(body, fields, sizeof(fields) / sizeof(fields[0])))
-		return false;
-	struct cursor c = cursor_of(usage);
-	r->key.usage = cursor_u16(&c);
-	r->key.algorithm = algorithm->number;
-	r->key.origin = ORIGIN_TOKEN;
-	return fw_algorithm_usage(algorithm, r->key.usage) && take_policy(pin_policy, &r->key.pin_policy) &&
-	       take_policy(touch, &r->key.touch) && fw_text_valid(r->key.label) && fw_text_valid(r->name);
+	key->usage = cursor_u16(&c);
+	key->algorithm = algorithm->number;
+	return fw_algorithm_usage(algorithm, key->usage) && take_policy(wishes->pin_policy, &key->pin_policy) &&
+	       take_policy(wishes->touch, &key->touch) && fw_text_valid(key->label) && fw_text_valid(wishes->name);
 }
 
-/* Make the pair and store it. The public half goes to the end of the answer's buffer: nothing else needs room yet. */
-static uint16_t generate(struct fw *fw, uint8_t key, struct request *r, struct builder *public_key)
+uint16_t fw_key_place(struct fw *fw, uint8_t key, struct bytes name)
+{
+	if (fw_object_exists(fw, FW_OBJECT(FW_TYPE_KEY, key)))
+		return SW_EXISTS;
+	if (name.data && fw_object_exists(fw, FW_OBJECT(FW_TYPE_CONTAINER, key / 2)))
+		return SW_WRONG_DATA;
+	return SW_OK;
+}
+
+uint16_t fw_key_store(struct fw *fw, uint8_t number, const struct fw_key *key, struct bytes blob, struct bytes name)
 {
 	struct fw_transaction t = {.count = 0};
-	struct builder blob = builder_of(fw->blob, sizeof(fw->blob));
 	struct builder head = builder_of(fw->head, sizeof(fw->head));
-	uint8_t container = key / 2, name[5 + FW_NAME_MAX];
-	struct builder named = builder_of(name, sizeof(name));
+	uint8_t container = number / 2, raw[5 + FW_NAME_MAX];
+	struct builder named = builder_of(raw, sizeof(raw));
 
-	if (!hal_key_generate(fw->hal, r->key.algorithm, &blob, public_key) || blob.failed || public_key->failed)
-		return SW_NVM_UNCHANGED;
-	r->key.public_key = builder_bytes(public_key);
-	fw_key_head(&head, &r->key);
-	fw_container_head(&named, container, r->name);
+	fw_key_head(&head, key);
+	fw_container_head(&named, container, name);
 	if (head.failed || named.failed)
 		return SW_INTERNAL;
-	fw_transaction_put(&t, FW_OBJECT(FW_TYPE_KEY, key), builder_bytes(&head), BYTES_NONE);
-	fw_transaction_put(&t, FW_OBJECT(FW_TYPE_KEY_BLOB, key), builder_bytes(&blob), BYTES_NONE);
+	fw_transaction_put(&t, FW_OBJECT(FW_TYPE_KEY, number), builder_bytes(&head), BYTES_NONE);
+	fw_transaction_put(&t, FW_OBJECT(FW_TYPE_KEY_BLOB, number), blob, BYTES_NONE);
 	if (!fw_object_exists(fw, FW_OBJECT(FW_TYPE_CONTAINER, container)))
 		fw_transaction_put(&t, FW_OBJECT(FW_TYPE_CONTAINER, container), builder_bytes(&named), BYTES_NONE);
 	return fw_commit_public(fw, &t);
 }
 
+/* ---- GENERATE ASYMMETRIC KEY PAIR ---- */
+
+static bool parse_generate(
+	struct bytes data, const struct fw_algorithm *algorithm, struct fw_key *key, struct fw_key_wishes *wishes)
+{
+	struct bytes body;
+	const struct tlv_field fields[] = {FW_KEY_FIELDS(key, wishes)};
+
+	return tlv_unwrap(data, 0xAC, &body) && tlv_parse(body, fields, sizeof(fields) / sizeof(fields[0])) &&
+	       fw_key_terms(algorithm, wishes, key);
+}
+
+/* Make the pair and store it. The public half goes to the end of the answer's buffer: nothing else needs room yet. */
+static uint16_t generate(
+	struct fw *fw, uint8_t number, struct fw_key *key, struct bytes name, struct builder *public_key)
+{
+	struct builder blob = builder_of(fw->blob, sizeof(fw->blob));
+
+	if (!hal_key_generate(fw->hal, key->algorithm, &blob, public_key) || blob.failed || public_key->failed)
+		return SW_NVM_UNCHANGED;
+	key->origin = FW_KEY_GENERATED;
+	key->public_key = builder_bytes(public_key);
+	return fw_key_store(fw, number, key, builder_bytes(&blob), name);
+}
+
 uint16_t fw_generate(struct fw *fw, const struct fw_command *command, struct builder *answer)
 {
 	const struct fw_algorithm *algorithm = fw_algorithm(command->p1);
-	struct request r = {.name = BYTES_NONE};
-	uint8_t raw[HAL_PUBLIC_MAX], key = command->p2;
+	struct fw_key_wishes wishes;
+	struct fw_key key;
+	uint8_t raw[HAL_PUBLIC_MAX];
 	struct builder public_key = builder_of(raw, sizeof(raw));
 
-	if (!parse_generate(command->data, algorithm, &r))
+	if (!parse_generate(command->data, algorithm, &key, &wishes))
 		return SW_WRONG_DATA;
 	if (!hal_key_supported(fw->hal, algorithm->number))
 		return SW_WRONG_P1P2;
-	if (key >= FW_KEYS)
+	if (command->p2 >= FW_KEYS)
 		return SW_REFERENCE_NOT_FOUND;
-	if (fw_object_exists(fw, FW_OBJECT(FW_TYPE_KEY, key)))
-		return SW_EXISTS;
-	if (r.name.data && fw_object_exists(fw, FW_OBJECT(FW_TYPE_CONTAINER, key / 2)))
-		return SW_WRONG_DATA;
-	uint16_t sw = generate(fw, key, &r, &public_key);
+	uint16_t sw = fw_key_place(fw, command->p2, wishes.name);
+	if (sw != SW_OK)
+		return sw;
+	sw = generate(fw, command->p2, &key, wishes.name, &public_key);
 	bytes_wipe(fw->blob, sizeof(fw->blob));
 	if (sw != SW_OK)
 		return sw;
@@ -125,29 +135,26 @@ static bool parse_use(struct bytes data, const struct fw_algorithm *algorithm, s
 	return fw_algorithm_input(algorithm, u->operation, u->input.len);
 }
 
-/* The key's own policies: what it may do, and who must have agreed. */
-static uint16_t check_policies(struct fw *fw, struct fw_channel *channel, const struct fw_key *key, const struct use *u)
+uint16_t fw_key_policies(struct fw *fw, struct fw_channel *channel, const struct fw_key *key)
 {
-	if (!(key->usage & u->usage))
-		return SW_CONDITIONS;
-	if (key->pin_policy == POLICY_ALWAYS) {
+	if (key->pin_policy == FW_KEY_POLICY_ALWAYS) {
 		if (!(channel->security & FW_FRESH))
 			return SW_SECURITY_STATUS;
 		channel->security = (uint8_t)(channel->security & ~FW_FRESH);
 	}
-	if (key->touch == POLICY_ALWAYS && !hal_touch(fw->hal, TOUCH_MS))
+	if (key->touch == FW_KEY_POLICY_ALWAYS && !hal_touch(fw->hal, TOUCH_MS))
 		return SW_TOUCH_TIMEOUT;
 	return SW_OK;
 }
 
-static uint16_t operate(
-	struct fw *fw, uint8_t number, const struct fw_algorithm *a, const struct use *u, struct builder *result)
+uint16_t fw_key_operate(struct fw *fw, uint8_t number, uint8_t algorithm, enum hal_operation operation,
+	struct bytes input, struct builder *result)
 {
 	struct builder blob = builder_of(fw->blob, sizeof(fw->blob));
 	enum hal_result done = HAL_FAILED;
 
 	if (fw_object_append(fw, FW_OBJECT(FW_TYPE_KEY_BLOB, number), &blob))
-		done = hal_key_operate(fw->hal, a->number, u->operation, builder_bytes(&blob), u->input, result);
+		done = hal_key_operate(fw->hal, algorithm, operation, builder_bytes(&blob), input, result);
 	bytes_wipe(fw->blob, sizeof(fw->blob));
 	if (done == HAL_BAD_INPUT)
 		return SW_WRONG_DATA;
@@ -168,11 +175,13 @@ uint16_t fw_general_authenticate(struct fw *fw, const struct fw_command *command
 		return SW_INTERNAL;
 	if (key.algorithm != algorithm->number)
 		return SW_WRONG_P1P2;
-	uint16_t sw = check_policies(fw, command->channel, &key, &use);
+	if (!(key.usage & use.usage))
+		return SW_CONDITIONS;
+	uint16_t sw = fw_key_policies(fw, command->channel, &key);
 	if (sw != SW_OK)
 		return sw;
 	size_t whole = tlv_begin(answer, 0x7C), value = tlv_begin(answer, 0x82);
-	sw = operate(fw, command->p2, algorithm, &use, answer);
+	sw = fw_key_operate(fw, command->p2, algorithm->number, use.operation, use.input, answer);
 	tlv_end(answer, value);
 	tlv_end(answer, whole);
 	return sw;

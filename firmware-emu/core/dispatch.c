@@ -33,6 +33,7 @@ static const struct fw_row ukey_rows[] = {
 	{false, 0x2C, FW_P1_IS, 0x02,        0x81, 0x81, FW_DATA_REQUIRED, FW_IN_I | FW_IN_O,   FW_ACCESS_SO,            FW_WAY_PIN,   fw_reset_by_so},
 	{false, 0x47, FW_P1_ALGORITHM, 0x00, 0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_USER,          FW_WAY_ANY,   fw_generate},
 	{false, 0x87, FW_P1_ALGORITHM, 0x00, 0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_USER,          FW_WAY_ANY,   fw_general_authenticate},
+	{true,  0xDA, FW_P1_ALGORITHM, 0x00, 0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_USER,          FW_WAY_KEY,   fw_import},
 	{true,  0x84, FW_P1_IS, 0x00,        0x83, 0x83, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_unlock_challenge},
 	{true,  0x84, FW_P1_IS, 0x01,        0x83, 0x83, FW_DATA_NONE,     FW_IN_O,             FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_unlock_proof},
 	{true,  0xCC, FW_P1_IS, 0x00,        0x00, 0xFF, FW_DATA_REQUIRED, FW_IN_O,             FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_attest},

@@ -63,6 +63,7 @@ enum fw_way {
 	FW_WAY_ANY,
 	FW_WAY_CLEAR, /* never protected; on a channel with a session in clear all the same */
 	FW_WAY_PIN,   /* its data carries a PIN: protected, where the policy demands it */
+	FW_WAY_KEY,   /* a private key: protected, wherever the token can be asked to, whatever its policy */
 };
 
 struct fw_row {
@@ -95,7 +96,7 @@ uint16_t fw_access(struct fw *fw, const struct fw_row *row, const struct fw_comm
 fw_handler fw_select, fw_manage_channel, fw_get_response, fw_get_challenge;
 fw_handler fw_get_data, fw_put_data;
 fw_handler fw_verify, fw_log_out, fw_change_reference_data, fw_reset_by_so_pin, fw_reset_by_so;
-fw_handler fw_generate, fw_general_authenticate, fw_delete_key, fw_delete_container;
+fw_handler fw_generate, fw_import, fw_general_authenticate, fw_delete_key, fw_delete_container;
 fw_handler fw_initialize, fw_factory_reset;
 fw_handler fw_unlock_challenge, fw_reset_by_response, fw_unlock_proof, fw_attest;
 fw_handler fw_factory_keys, fw_factory_close;

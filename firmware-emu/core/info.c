@@ -8,7 +8,7 @@
 #define PIN_EXISTS       0x01
 #define PIN_CHANGE_FIRST 0x02
 
-static const uint8_t protocol_version[] = {1, 1};
+static const uint8_t protocol_version[] = {1, 2};
 static const uint8_t firmware_version[] = {0, 2, 0};
 
 struct bytes fw_firmware_version(void)

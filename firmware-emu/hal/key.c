@@ -14,6 +14,7 @@
 
 #include "common/tlv.h"
 #include "firmware-emu/hal/key_blob.h"
+#include "firmware-emu/hal/key_import.h"
 #include "firmware-emu/hal/state.h"
 
 #define RSA_EXPONENT  65537u
@@ -140,6 +141,32 @@ bool hal_key_generate(struct hal *hal, uint8_t algorithm, struct builder *blob, 
 	ERR_clear_error();
 	(void)hal_spend_until(hal, started + latency_generate(hal_latency(hal), algorithm));
 	return hal_still_powered(hal) && ok && !public_key->failed;
+}
+
+/* From outside */
+
+enum hal_result hal_key_import(
+	struct hal *hal, uint8_t algorithm, struct bytes value, struct bytes public_key, struct builder *blob)
+{
+	const struct key_kind *kind = key_kind_find(algorithm);
+	uint64_t started = hal_now();
+	struct bytes fields[KEY_BLOB_FIELDS] = {BYTES_NONE};
+	uint8_t memory[FIELDS_BYTES];
+	struct builder room = builder_of(memory, sizeof(memory));
+	enum hal_result outcome = HAL_BAD_INPUT;
+
+	if (!hal_still_powered(hal) || !kind)
+		return HAL_FAILED;
+	EVP_PKEY *key = key_import(kind, value, public_key);
+	if (key)
+		outcome = export_fields(key, kind, &room, fields) && key_blob_build(blob, kind, fields) ? HAL_OK
+													: HAL_FAILED;
+	EVP_PKEY_free(key);
+	bytes_wipe(memory, sizeof(memory));
+	ERR_clear_error();
+	/* The check is an operation with the key. */
+	(void)hal_spend_until(hal, started + latency_operate(hal_latency(hal), algorithm));
+	return hal_still_powered(hal) ? outcome : HAL_FAILED;
 }
 
 /* Loading */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "firmware-emu/core/factory.h"
+#include "tests/wire/outside.h"
 #include "tests/wire/personal.h"
 #include "tests/wire/wire.h"
 
@@ -295,6 +296,16 @@ static void generate(struct builder *b, unsigned n)
 	apdu(b, 0x00, 0x47, alg, (uint8_t)n, builder_bytes(&d), APDU_LE_MAX);
 }
 
+/* n: algorithm and key. The same key each time, and the same command. */
+static void import(struct builder *b, unsigned n)
+{
+	static uint8_t raw[1024];
+	struct builder d = builder_of(raw, sizeof(raw));
+
+	outside_put(&d, outside_key((uint8_t)(n >> 8), 0), BYTES_NONE, BYTES_NONE);
+	apdu(b, 0x80, 0xDA, (uint8_t)(n >> 8), (uint8_t)n, builder_bytes(&d), 4);
+}
+
 static void put(struct builder *b, uint16_t object, struct bytes body)
 {
 	static uint8_t raw[20000];
@@ -423,6 +434,9 @@ static const struct step road[] = {
 	{"deleted last pair of a container", "user", "geheim-\xC3\xBC", SW_OK, delete, 0x0001},
 	{"deleted container", "user", "geheim-\xC3\xBC", SW_OK, delete, 0x0101},
 	{"pair again", "user", "geheim-\xC3\xBC", SW_OK, generate, 0x1104},
+	{"P-256 pair from outside", "user", "geheim-\xC3\xBC", SW_OK, import, 0x1105},
+	{"pair from outside that exists", "user", "geheim-\xC3\xBC", SW_EXISTS, import, 0x1105},
+	{"signature pair from outside", "user", "geheim-\xC3\xBC", SW_CONDITIONS, import, 0x1102},
 	{"initialise again", NULL, NULL, SW_OK, initialize, 2},
 	{"pair of the second life", "user", "123456", SW_OK, generate, 0x1100},
 	{"wrong SO PIN", NULL, NULL, 0x63C9, verify_so, WRONG},

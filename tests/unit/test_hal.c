@@ -526,6 +526,51 @@ static void the_profiles(void **state)
 	}
 }
 
+/* Brought back in, a key is the key that it was; with another's public half, or changed, it is none. */
+static void a_key_comes_in_from_outside(void **state)
+{
+	static const uint8_t algorithms[] = {0x11, 0x14, 0x15, 0x07};
+	static const uint8_t two[256] = {[255] = 2};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(algorithms); i++) {
+		const uint8_t algorithm = algorithms[i];
+		const struct key_kind *kind = key_kind_find(algorithm);
+		struct bytes fields[KEY_BLOB_FIELDS];
+		uint8_t raw[512], a[HAL_RESULT_MAX], b[HAL_RESULT_MAX];
+		struct builder value = builder_of(raw, sizeof(raw));
+		struct pair made, other, again;
+		size_t a_len, b_len;
+
+		assert_true(generate(&made, algorithm) && generate(&other, algorithm));
+		assert_true(key_blob_parse(builder_bytes(&made.b), kind, fields));
+		if (kind->rsa)
+			builder_put(&value, fields[KEY_RSA_P]);
+		builder_put(&value, kind->rsa ? fields[KEY_RSA_Q] : fields[KEY_EC_D]);
+		again.b = builder_of(again.blob, sizeof(again.blob));
+		assert_int_equal(
+			hal_key_import(hal, algorithm, builder_bytes(&value), builder_bytes(&other.p), &again.b),
+			HAL_BAD_INPUT);
+		assert_int_equal(again.b.len, 0);
+		assert_int_equal(
+			hal_key_import(hal, algorithm, builder_bytes(&value), builder_bytes(&made.p), &again.b),
+			HAL_OK);
+		struct bytes input = kind->rsa ? BYTES_OF(two)
+					       : BYTES(made.public_key + made.p.len - fields[KEY_EC_POINT].len,
+							 fields[KEY_EC_POINT].len);
+		enum hal_operation operation = kind->rsa ? HAL_DECRYPT : HAL_DERIVE;
+		assert_int_equal(operate(&made, algorithm, operation, input, a, &a_len), HAL_OK);
+		assert_int_equal(operate(&again, algorithm, operation, input, b, &b_len), HAL_OK);
+		assert_int_equal(a_len, b_len);
+		assert_memory_equal(a, b, a_len);
+		raw[value.len - 1] ^= 1;
+		assert_int_equal(
+			hal_key_import(hal, algorithm, builder_bytes(&value), builder_bytes(&made.p), &again.b),
+			HAL_BAD_INPUT);
+	}
+	assert_int_equal(hal_key_import(hal, 0x12, BYTES_NONE, BYTES_NONE, &(struct builder){0}), HAL_FAILED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -538,6 +583,7 @@ int main(void)
 		cmocka_unit_test(ecdh_gives_the_known_answer),
 		cmocka_unit_test(a_changed_blob_makes_no_result),
 		cmocka_unit_test(unknown_algorithms_and_small_buffers_fail),
+		cmocka_unit_test(a_key_comes_in_from_outside),
 		cmocka_unit_test(the_button),
 		cmocka_unit_test(loss_of_power_ends_every_work_at_once),
 		cmocka_unit_test(a_profile_stretches_but_does_not_add),

@@ -43,6 +43,8 @@ bool hal_pin_hash(struct hal *h, struct bytes p, struct bytes s, uint32_t n, uin
 bool hal_key_supported(struct hal *h, uint8_t a) { (void)h; (void)a; return true; }
 bool hal_key_generate(struct hal *h, uint8_t a, struct builder *b, struct builder *p)
 { (void)h; (void)a; (void)b; (void)p; return false; }
+enum hal_result hal_key_import(struct hal *h, uint8_t a, struct bytes v, struct bytes p, struct builder *b)
+{ (void)h; (void)a; (void)v; (void)p; (void)b; return HAL_FAILED; }
 enum hal_result hal_key_operate(struct hal *h, uint8_t a, enum hal_operation o, struct bytes b, struct bytes i,
 	struct builder *r)
 { (void)h; (void)a; (void)o; (void)b; (void)i; (void)r; return HAL_FAILED; }

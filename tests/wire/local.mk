@@ -16,6 +16,7 @@ WIRE_TESTS += \
 	tests/wire/test_factory \
 	tests/wire/test_full \
 	tests/wire/test_golden \
+	tests/wire/test_import \
 	tests/wire/test_messaging \
 	tests/wire/test_pin \
 	tests/wire/test_pin_past \
@@ -37,6 +38,8 @@ tests_wire_test_factory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_factory_LDADD = $(wire_ldadd)
 tests_wire_test_full_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_full_LDADD = $(wire_ldadd)
+tests_wire_test_import_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_test_import_LDADD = $(wire_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_messaging_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_messaging_LDADD = $(wire_ldadd)
 tests_wire_test_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

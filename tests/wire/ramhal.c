@@ -15,6 +15,7 @@
 
 #include "common/scp_host.h"
 #include "common/tlv.h"
+#include "firmware-emu/hal/key_import.h"
 
 static void give_up(const char *what, uint32_t at)
 {
@@ -322,6 +323,21 @@ bool hal_key_generate(struct hal *hal, uint8_t algorithm, struct builder *blob, 
 	OPENSSL_free(der);
 	EVP_PKEY_free(key);
 	return ok;
+}
+
+enum hal_result hal_key_import(
+	struct hal *hal, uint8_t algorithm, struct bytes value, struct bytes public_key, struct builder *blob)
+{
+	const struct key_kind *k = key_kind_find(algorithm);
+	EVP_PKEY *key = hal->no_keys || !k ? NULL : key_import(k, value, public_key);
+	uint8_t *der = NULL;
+	int len = key ? i2d_PrivateKey(key, &der) : -1;
+
+	if (len > 0)
+		builder_put(blob, BYTES(der, (size_t)len));
+	OPENSSL_clear_free(der, len > 0 ? (size_t)len : 0);
+	EVP_PKEY_free(key);
+	return hal->no_keys ? HAL_FAILED : len > 0 ? HAL_OK : HAL_BAD_INPUT;
 }
 
 static enum hal_result rsa(EVP_PKEY *key, struct bytes input, struct builder *result)

@@ -21,6 +21,12 @@ static const char *const state_names[STATES] = {"blank", "initialised", "initial
 #define SETUP   "80 01 41 81 08 3837363534333231"
 #define P256    "7C 08 82 00 81 04 01020304"
 
+/* d = 1, so that the public half is the curve's generator. */
+#define IMPORT                                                                                                         \
+	"AC6B 83020004 8743 864104 6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"                   \
+	"4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5"                                             \
+	"8820 0000000000000000000000000000000000000000000000000000000000000001"
+
 /* clang-format off */
 static const struct row {
 	const char *name, *apdu;
@@ -71,6 +77,9 @@ static const struct row {
 	{"ATTEST, nonce too short", "80CC000009 8007 01020304050607", {0x6985, 0x6985, 0x6985, 0x6A80, 0x6A80, 0x6A80, 0x6A80, 0x6985}},
 	{"GENERATE", "0047110406 AC04 83020001 00",		{0x6985, 0x6985, 0x6985, 0x6982, 0x9000, 0x9000, 0x6982, 0x6985}},
 	{"GENERATE, exists", "0047110006 AC04 83020001 00",	{0x6985, 0x6985, 0x6985, 0x6982, 0x6A89, 0x6A89, 0x6982, 0x6985}},
+	{"IMPORT", "80DA11036D" IMPORT,			{0x6985, 0x6985, 0x6985, 0x6982, 0x9000, 0x9000, 0x6982, 0x6985}},
+	{"IMPORT, exists", "80DA11016D" IMPORT,		{0x6985, 0x6985, 0x6985, 0x6982, 0x6A89, 0x6A89, 0x6982, 0x6985}},
+	{"IMPORT, signature pair", "80DA11026D" IMPORT,	{0x6985, 0x6985, 0x6985, 0x6982, 0x6985, 0x6985, 0x6982, 0x6985}},
 	{"sign, PIN once", "008711000A" P256 "00",		{0x6985, 0x6985, 0x6985, 0x6982, 0x9000, 0x9000, 0x6982, 0x6985}},
 	{"sign, PIN always", "008711010A" P256 "00",		{0x6985, 0x6985, 0x6985, 0x6982, 0x9000, 0x6982, 0x6982, 0x6985}},
 	{"sign, no key", "008711020A" P256 "00",		{0x6985, 0x6985, 0x6985, 0x6982, 0x6A88, 0x6A88, 0x6982, 0x6985}},
@@ -123,6 +132,12 @@ static bool carries_pin(const struct apdu *a)
 {
 	return (a->cla == 0x00 && ((a->ins == 0x20 && a->data.len > 0) || a->ins == 0x24 || a->ins == 0x2C)) ||
 	       (a->cla == 0x80 && a->ins == 0xE0);
+}
+
+/* 4.12: inside a session only, wherever the token has a device key. */
+static bool carries_key(const struct apdu *a)
+{
+	return a->cla == 0x80 && a->ins == 0xDA;
 }
 
 static bool never_protected(const struct apdu *a)
@@ -320,6 +335,33 @@ static void every_command_in_clear_where_pins_are_not(void **state)
 	ramtoken_free(t);
 }
 
+/* And where PINs may travel in clear, a private key may not: whoever is logged in. */
+static void a_private_key_in_clear(void **state)
+{
+	struct ramtoken *t = ramtoken_new(NULL);
+	unsigned wrong = 0, tried = 0;
+	struct apdu a;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		assert_true(apdu_parse(wire_hex(rows[i].apdu), &a));
+		if (!carries_key(&a))
+			continue;
+		for (enum state s = B; s < STATES; s++) {
+			restore(t, MADE, s);
+			if (s == OU)
+				wire_verify(t, 0x81, USER_PIN, SW_OK);
+			bool early = rows[i].sw[s] == SW_CONDITIONS && s < O_;
+			uint16_t expected = early || s == T ? SW_CONDITIONS : SW_SECURITY_STATUS;
+			wrong += compare(&rows[i], s, status_of(t, wire_hex(rows[i].apdu)), expected);
+			tried++;
+		}
+	}
+	assert_int_equal(wrong, 0);
+	assert_int_equal(tried, 3 * STATES);
+	ramtoken_free(t);
+}
+
 static void every_command_in_every_state(void **state)
 {
 	struct ramtoken *t = ramtoken_new(NULL);
@@ -490,6 +532,7 @@ int main(void)
 		cmocka_unit_test(every_command_in_every_state),
 		cmocka_unit_test(every_command_in_every_state_inside_a_session),
 		cmocka_unit_test(every_command_in_clear_where_pins_are_not),
+		cmocka_unit_test(a_private_key_in_clear),
 		cmocka_unit_test(a_blocked_so_pin_opens_the_factory_reset),
 		cmocka_unit_test(every_p1_p2),
 		cmocka_unit_test(every_class_byte),
