@@ -39,6 +39,9 @@ for what in "rsa -g 2048" "ec -q nistp256"; do
 	openssl x509 -req -in born.csr -CA ca.pem -CAkey ca.key -set_serial $RANDOM -days 3 -out born.pem 2>/dev/null
 	try "  certutil -A: its certificate" certutil -A -d "$db" -h ukey -n "born ${what%% *}" -t ,, -a -i born.pem -f pins
 	says "  is there, with its key" "ukey:born ${what%% *} +u,u,u" certutil -L -d "$db" -h ukey -f pins
+	# By a nickname certutil finds only keys with the CKA_ID that NSS gives them, the SHA-1 of the public key.
+	try "  certutil -R -k NICKNAME: a request for it again" \
+		certutil -R -d "$db" -h ukey -k "ukey:born ${what%% *}" -s "CN=again" -a -o again.csr -f pins
 	try "  certutil -F: key and certificate go" certutil -F -d "$db" -h ukey -n "ukey:born ${what%% *}" -f pins
 	lacks "  and are gone" "born ${what%% *}" certutil -L -d "$db" -h ukey -f pins
 done
