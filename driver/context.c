@@ -228,8 +228,11 @@ static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, 
 
 	if (!t)
 		status = add_token(u, info, r->seen.name, &t);
-	/* One token cannot be in two readers: the first stays. */
-	bool twice = status == UKEY_OK && t->seen == u->refreshes;
+	/*
+	 * One token cannot be in two readers: the first stays. But a USB device that we gave back, and that pcscd has
+	 * taken since, is now the reader's.
+	 */
+	bool twice = status == UKEY_OK && t->seen == u->refreshes && (r->seen.usb || !token_rests_on_usb(t));
 	if (status != UKEY_OK || twice) {
 		link_close(l, false);
 	} else {
@@ -326,6 +329,22 @@ static bool is_twin(struct ukey *u, const struct reader *r)
 	return t && t->seen == u->refreshes;
 }
 
+/* What was carried over of a USB device holds no more when its token was just found in a reader. */
+static void leave_to_reader(struct reader *r)
+{
+	struct ukey_token_info info;
+
+	if (!r->seen.usb || !r->token)
+		return;
+	ukey_token_info(r->token, &info);
+	if (info.road == UKEY_ROAD_USB)
+		return;
+	r->twin = true;
+	r->token = NULL;
+	r->state = UKEY_READER_EMPTY;
+	r->looked = false;
+}
+
 static enum ukey_status look_at_all(struct ukey *u, struct reader *readers, size_t count, bool valid)
 {
 	enum ukey_status status = UKEY_OK;
@@ -339,6 +358,8 @@ static enum ukey_status look_at_all(struct ukey *u, struct reader *readers, size
 		if (!readers[i].twin)
 			status = look(u, &readers[i]);
 	}
+	for (size_t i = 0; i < count; i++)
+		leave_to_reader(&readers[i]);
 	return status;
 }
 

@@ -281,6 +281,15 @@ void token_adopt(
 	link_close(old, false);
 }
 
+bool token_rests_on_usb(struct ukey_token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	/* Whoever owns it has, or is about to have, its device; the link is the owner's, and there is none. */
+	bool rests = t->info.road == UKEY_ROAD_USB && !t->busy && !t->link && !t->incoming;
+	pthread_mutex_unlock(&t->lock);
+	return rests;
+}
+
 /* SELECT on the link that is there; it must be the same token. */
 static enum ukey_status select_again(struct ukey_token *t)
 {

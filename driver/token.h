@@ -75,6 +75,9 @@ void token_gone(struct ukey_token *t);
 void token_adopt(
 	struct ukey_token *t, struct link *l, const struct card_info *info, const struct transport_reader *seen);
 
+/* It was last reached through its USB device, which this process has given back. */
+bool token_rests_on_usb(struct ukey_token *t);
+
 /* UKEY_OK, or why nothing can be done with the token: then it is not owned. */
 enum ukey_status token_begin(struct ukey_token *t);
 /* ukey_protect's inside, for the owner: before everything that carries a PIN. */

@@ -117,14 +117,7 @@ scene_two()
 
 scene_long()
 {
-	{
-		printf '00CB3FFF009C40'
-		head -c 80000 /dev/zero | tr '\0' 5
-		printf '0000\n0084000000%04X\n' 32768
-	} | "$apdu" usb talk >said
-	try "$1: a command of 40,009 bytes is refused for its length" same 6700 "$(sed -n '1s/ .*//p' said)"
-	try "$1: an answer of 32,770 bytes" same 65540 "$(sed -n '2s/ .*//p' said | tr -d '\n' | wc -c)"
-	try "$1: which ends in 9000" grep -qE '9000 [0-9]+$' said
+	long_apdus "over libusb, $1" usb
 }
 
 scene_inside "$@"
