@@ -52,13 +52,18 @@ static void put_public(struct builder *b, const struct card_public *made)
 		tlv_put(b, 0x86, made->point);
 }
 
+static bool makes_key(const struct directory_change *c)
+{
+	return c->verb == DIRECTORY_GENERATE || c->verb == DIRECTORY_IMPORT;
+}
+
 static bool make_key(struct builder *b, const struct directory_change *c)
 {
 	tlv_put_u8(b, 0x80, (uint8_t)c->how->algorithm);
 	tlv_put(b, 0x81, BYTES(c->how->id, c->how->id_len));
 	tlv_put(b, 0x82, text_bytes(c->how->label));
 	tlv_put_u16(b, 0x83, (uint16_t)c->how->usage);
-	tlv_put_u8(b, 0x84, 0x00);
+	tlv_put_u8(b, 0x84, c->verb == DIRECTORY_IMPORT);
 	tlv_put_u8(b, 0x85, c->how->always_authenticate);
 	tlv_put_u8(b, 0x86, c->how->touch);
 	size_t mark = tlv_begin(b, 0x87);
@@ -150,13 +155,13 @@ static bool take_container(struct bytes in, struct container *out)
 /* One key of it, into `b`. */
 static bool change_pair(struct builder *b, struct bytes *pair, const struct directory_change *c)
 {
-	if (c->verb == DIRECTORY_GENERATE ? pair->data != NULL : !pair->data)
+	if (makes_key(c) ? pair->data != NULL : !pair->data)
 		return false;
 	if (c->verb == DIRECTORY_DELETE_KEY) {
 		*pair = BYTES_NONE;
 		return true;
 	}
-	if (!(c->verb == DIRECTORY_GENERATE ? make_key(b, c) : change_key(b, *pair, c)))
+	if (!(makes_key(c) ? make_key(b, c) : change_key(b, *pair, c)))
 		return false;
 	*pair = builder_bytes(b);
 	return true;
@@ -166,10 +171,9 @@ static bool put_container(struct builder *b, struct bytes old, uint8_t number, c
 {
 	uint8_t memory[GROWTH_MAX];
 	struct builder key = builder_of(memory, sizeof memory);
-	struct container now = {
-		c->verb == DIRECTORY_GENERATE ? text_bytes(c->how->container_name) : BYTES_NONE, {BYTES_NONE}};
+	struct container now = {makes_key(c) ? text_bytes(c->how->container_name) : BYTES_NONE, {BYTES_NONE}};
 
-	if (old.data ? !take_container(old, &now) : c->verb != DIRECTORY_GENERATE)
+	if (old.data ? !take_container(old, &now) : !makes_key(c))
 		return false;
 	if (c->verb == DIRECTORY_DELETE_CONTAINER)
 		return true;
@@ -235,7 +239,7 @@ static struct place place_of(const struct directory_change *c)
 {
 	if (c->verb == DIRECTORY_DELETE_CONTAINER || c->kind == CARD_CONTAINER_ATTRIBUTES)
 		return (struct place){TAG_CONTAINER, c->number};
-	if (c->verb == DIRECTORY_GENERATE || c->verb == DIRECTORY_DELETE_KEY || c->kind == CARD_CERTIFICATE ||
+	if (makes_key(c) || c->verb == DIRECTORY_DELETE_KEY || c->kind == CARD_CERTIFICATE ||
 		c->kind == CARD_KEY_ATTRIBUTES)
 		return (struct place){TAG_CONTAINER, c->number / 2};
 	return (struct place){c->kind == CARD_DATA ? TAG_DATA : TAG_CERTIFICATE, c->number};

@@ -13,6 +13,7 @@ enum directory_verb {
 	DIRECTORY_WRITE,            /* kind, number, body: as card_ops.write */
 	DIRECTORY_ERASE,            /* kind, number: as card_ops.erase */
 	DIRECTORY_GENERATE,         /* how, made: as card_ops.generate */
+	DIRECTORY_IMPORT,           /* the same, from outside: as card_ops.import */
 	DIRECTORY_DELETE_KEY,       /* number: as card_ops.delete_key */
 	DIRECTORY_DELETE_CONTAINER, /* likewise */
 };

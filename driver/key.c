@@ -2,12 +2,12 @@
 /* Making, naming and deleting keys. */
 #include "driver/directory.h"
 #include "driver/directory_change.h"
+#include "driver/key.h"
 #include "driver/text.h"
 #include "driver/token.h"
 
 #include <stdlib.h>
 
-#define REF_COUNT (2 * 32)
 /* Tags, a modulus of 4096 bits, exponent, generation. */
 #define GENERATED_MAX 768
 
@@ -36,7 +36,7 @@ static bool name_valid(const char *name)
 
 /* ---- generate ---------------------------------------------------------------------------------------------------- */
 
-static enum ukey_status check_generate(struct ukey_token *t, const struct ukey_generate *how)
+enum ukey_status key_check(struct ukey_token *t, const struct ukey_generate *how)
 {
 	const struct algorithm *a = algorithm_of(how->algorithm);
 
@@ -49,8 +49,7 @@ static enum ukey_status check_generate(struct ukey_token *t, const struct ukey_g
 	return how->usage & ~a->usage ? UKEY_KEY_USAGE : UKEY_OK;
 }
 
-/* Which place, and whether its container is new; the directory tells. */
-static enum ukey_status choose_place(struct ukey_token *t, struct ukey_generate *how)
+enum ukey_status key_choose_place(struct ukey_token *t, struct ukey_generate *how)
 {
 	const struct ukey_directory *d;
 	struct ukey_token_info info;
@@ -106,7 +105,7 @@ static enum ukey_status generate(struct ukey_token *t, struct ukey_generate *how
 enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate *how, ukey_key_ref *ref)
 {
 	struct ukey_generate exact = *how;
-	enum ukey_status status = check_generate(t, how);
+	enum ukey_status status = key_check(t, how);
 
 	if (status != UKEY_OK)
 		return status;
@@ -115,7 +114,7 @@ enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate 
 		return status;
 	status = token_require(t, UKEY_USER);
 	if (status == UKEY_OK)
-		status = choose_place(t, &exact);
+		status = key_choose_place(t, &exact);
 	if (status == UKEY_OK)
 		status = generate(t, &exact);
 	if (status == UKEY_OK && ref)

@@ -9,7 +9,7 @@ libukeycore_la_SOURCES = \
 	driver/link.c driver/link.h \
 	driver/cache.c driver/cache_file.c driver/cache_file.h \
 	driver/directory.c driver/directory.h driver/directory_change.c driver/directory_change.h \
-	driver/pin.c driver/pin_advice.c driver/unlock.c driver/attest.c driver/attest_verify.c driver/attest.h driver/object.c driver/key.c driver/operate.c \
+	driver/pin.c driver/pin_advice.c driver/unlock.c driver/attest.c driver/attest_verify.c driver/attest.h driver/object.c driver/key.c driver/key.h driver/import.c driver/operate.c \
 	driver/settings.c driver/settings.h \
 	driver/log.c driver/log.h \
 	driver/trust.c driver/trust.h \

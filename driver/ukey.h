@@ -51,7 +51,8 @@ enum ukey_status {
 	UKEY_NOT_GENUINE, UKEY_NO_ROOTS, UKEY_CHANNEL_REQUIRED, UKEY_CHANNEL_FULL, UKEY_CHANNEL_LOST,
 	UKEY_NOT_FOUND, UKEY_EXISTS, UKEY_TOKEN_FULL, UKEY_TOO_LARGE, UKEY_KEY_USAGE, UKEY_ALGORITHM,
 	UKEY_DATA_INVALID, UKEY_DATA_LENGTH, UKEY_DECRYPT_FAILED, UKEY_SIGNATURE_INVALID, UKEY_TOUCH_TIMEOUT,
-	UKEY_KEYGEN_FAILED, UKEY_CERT_INVALID, UKEY_CERT_MISMATCH, UKEY_CERT_EXPIRED, UKEY_CERT_UNTRUSTED,
+	UKEY_KEYGEN_FAILED, UKEY_KEY_INVALID, UKEY_KEY_ORIGIN,
+	UKEY_CERT_INVALID, UKEY_CERT_MISMATCH, UKEY_CERT_EXPIRED, UKEY_CERT_UNTRUSTED,
 	UKEY_UNLOCK_NONE, UKEY_UNLOCK_WRONG, UKEY_UNLOCK_BLOCKED, UKEY_UNLOCK_OVER,
 	UKEY_ATTEST_NONE, UKEY_ATTEST_INVALID,
 	UKEY_CA_UNREACHABLE, UKEY_CA_REFUSED, UKEY_CA_CODE, UKEY_CA_PROTOCOL, UKEY_CA_PENDING, UKEY_CA_IDENTITY,
@@ -494,6 +495,27 @@ struct ukey_generate {
 
 /* User logged in. 1 command; RSA takes seconds. */
 UKEY_API enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate *how, ukey_key_ref *ref);
+/*
+ * A key pair that was made elsewhere: by a CA that can give it back, which is what exchange pairs are for. The private
+ * value is RSA's primes p || q, each half as long as the modulus, or EC's d, as long as a coordinate; it comes bare, or
+ * wrapped for the signature key of the same container (doc/token-protocol.md 4.12) with `transport` beside it.
+ */
+struct ukey_outside {
+	const uint8_t *spki; /* the public half: SubjectPublicKeyInfo, DER */
+	size_t spki_len;
+	const uint8_t *value; /* NULL: wrapped */
+	size_t value_len;
+	const uint8_t *transport, *wrapped;
+	size_t transport_len, wrapped_len;
+};
+
+/*
+ * Make it an exchange pair: how->algorithm and how->pair do not matter. User logged in. 1 command. UKEY_KEY_ORIGIN: for
+ * a signature pair, or with the usage sign; nothing was sent. UKEY_KEY_INVALID: the halves do not belong together, or
+ * (wrapped) it is for another token. UKEY_NOT_SUPPORTED: a token that takes none; nothing was sent.
+ */
+UKEY_API enum ukey_status ukey_import_key(
+	struct ukey_token *t, const struct ukey_generate *how, const struct ukey_outside *key, ukey_key_ref *ref);
 UKEY_API enum ukey_status ukey_delete_key(struct ukey_token *t, ukey_key_ref ref);
 UKEY_API enum ukey_status ukey_delete_container(struct ukey_token *t, uint8_t number);
 /* User logged in. NULL leaves a value as it is. 1 command. */

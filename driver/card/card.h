@@ -57,6 +57,11 @@ struct card_public {
 	struct bytes modulus, exponent, point; /* in the answer buffer that the caller gave */
 };
 
+/* A private key on its way to the card. */
+struct card_private {
+	struct bytes value, transport, wrapped; /* data NULL: not so */
+};
+
 struct card_ops {
 	const char *name;
 	/* UKEY_FOREIGN_CARD: not this application. */
@@ -83,6 +88,10 @@ struct card_ops {
 	/* how->ref is set; container_name NULL when the container is there. */
 	enum ukey_status (*generate)(struct card_port *p, const struct ukey_generate *how, struct builder *answer,
 		struct card_public *out, uint32_t *generation);
+	/* The same for a pair from outside, with its value bare, or transport and wrapped. NULL: the card takes none.
+	 */
+	enum ukey_status (*import)(struct card_port *p, const struct ukey_generate *how,
+		const struct card_public *public_key, const struct card_private *private_key, uint32_t *generation);
 	enum ukey_status (*delete_key)(struct card_port *p, bool container, uint8_t number, uint32_t *generation);
 	/* Exactly `len` bytes of result. */
 	enum ukey_status (*operate)(struct card_port *p, enum card_operation operation, enum ukey_algorithm algorithm,
@@ -130,6 +139,7 @@ enum card_command {
 	CARD_CMD_INITIALIZE,
 	CARD_CMD_FACTORY_RESET,
 	CARD_CMD_GENERATE,
+	CARD_CMD_IMPORT,
 	CARD_CMD_DELETE,
 	CARD_CMD_SIGN,
 	CARD_CMD_DECRYPT,

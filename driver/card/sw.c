@@ -75,6 +75,8 @@ static const struct {
  /* 4.6, 4.7: keys. */
 	{CARD_CMD_GENERATE,         SW_WRONG_P1P2,             0xFFFF, UKEY_ALGORITHM       },
 	{CARD_CMD_GENERATE,         SW_NVM_UNCHANGED,          0xFFFF, UKEY_KEYGEN_FAILED   },
+	{CARD_CMD_IMPORT,           SW_WRONG_DATA,             0xFFFF, UKEY_KEY_INVALID     },
+	{CARD_CMD_IMPORT,           SW_WRONG_P1P2,             0xFFFF, UKEY_ALGORITHM       },
 	{CARD_CMD_SIGN,             SW_WRONG_DATA,             0xFFFF, UKEY_DATA_INVALID    },
 	{CARD_CMD_SIGN,             SW_CONDITIONS,             0xFFFF, UKEY_KEY_USAGE       },
 	{CARD_CMD_DECRYPT,          SW_WRONG_DATA,             0xFFFF, UKEY_DECRYPT_FAILED  },

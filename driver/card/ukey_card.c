@@ -16,6 +16,7 @@ enum instruction {
 	INS_CHANGE_REFERENCE_DATA = 0x24,
 	INS_RESET_RETRY_COUNTER = 0x2C,
 	INS_GENERATE = 0x47,
+	INS_IMPORT = 0xDA,
 	INS_GENERAL_AUTHENTICATE = 0x87,
 	INS_GET_CHALLENGE = 0x84,
 	INS_INITIALIZE = 0xE0,
@@ -43,6 +44,8 @@ enum instruction {
 #define RSA_MAX          512
 #define CHAIN_MAX        8192 /* 6.1 */
 #define STATEMENT_MAX    4096
+/* Names, a modulus, transport and wrapped value, each with its tag. */
+#define IMPORT_MAX 2048
 /* SELECT's answer fits a short APDU (2.1: at most 238 bytes). */
 #define INFORMATION_MAX 256
 
@@ -411,10 +414,9 @@ static enum ukey_status erase_object(struct card_port *p, enum card_object kind,
 
 /* ---- 4.6, 4.7, 4.9 keys ------------------------------------------------------------------------------------------ */
 
-static void put_template(struct builder *b, const struct ukey_generate *how)
+/* What every new key is told, inside AC. */
+static void put_wishes(struct builder *b, const struct ukey_generate *how)
 {
-	size_t mark = tlv_begin(b, 0xAC);
-
 	tlv_put(b, 0x81, BYTES(how->id, how->id_len));
 	tlv_put(b, 0x82, text_bytes(how->label));
 	tlv_put_u16(b, 0x83, (uint16_t)how->usage);
@@ -422,7 +424,6 @@ static void put_template(struct builder *b, const struct ukey_generate *how)
 	tlv_put_u8(b, 0x86, how->touch);
 	if (how->container_name)
 		tlv_put(b, 0x8A, text_bytes(how->container_name));
-	tlv_end(b, mark);
 }
 
 static bool parse_generated(struct bytes raw, struct card_public *out, uint32_t *generation)
@@ -450,13 +451,58 @@ static enum ukey_status generate(struct card_port *p, const struct ukey_generate
 		.p2 = (uint8_t)how->ref,
 		.le = (uint32_t)answer->cap - 2};
 
-	put_template(&b, how);
+	size_t mark = tlv_begin(&b, 0xAC);
+	put_wishes(&b, how);
+	tlv_end(&b, mark);
 	if (b.failed)
 		return UKEY_ARGUMENT;
 	a.data = builder_bytes(&b);
 	enum ukey_status status = transact(p, CARD_CMD_GENERATE, &a, answer);
 	if (status == UKEY_OK && !parse_generated(builder_bytes(answer), out, generation))
 		status = UKEY_TOKEN_PROTOCOL;
+	return status;
+}
+
+/* 4.12 */
+static void put_pair(struct builder *b, const struct card_public *public_key, const struct card_private *private_key)
+{
+	size_t mark = tlv_begin(b, 0x87);
+
+	if (public_key->modulus.data) {
+		tlv_put(b, 0x81, public_key->modulus);
+		tlv_put(b, 0x82, public_key->exponent);
+	} else {
+		tlv_put(b, 0x86, public_key->point);
+	}
+	tlv_end(b, mark);
+	if (private_key->value.data) {
+		tlv_put(b, 0x88, private_key->value);
+	} else {
+		tlv_put(b, 0x89, private_key->transport);
+		tlv_put(b, 0x8B, private_key->wrapped);
+	}
+}
+
+static enum ukey_status import(struct card_port *p, const struct ukey_generate *how,
+	const struct card_public *public_key, const struct card_private *private_key, uint32_t *generation)
+{
+	uint8_t *memory = secmem_alloc(IMPORT_MAX);
+	struct builder b = builder_of(memory, IMPORT_MAX);
+	struct apdu a = {.cla = CLA_OWN,
+		.ins = INS_IMPORT,
+		.p1 = (uint8_t)how->algorithm,
+		.p2 = (uint8_t)how->ref,
+		.le = APDU_LE_SHORT_MAX};
+
+	if (!memory)
+		return UKEY_MEMORY;
+	size_t mark = tlv_begin(&b, 0xAC);
+	put_wishes(&b, how);
+	put_pair(&b, public_key, private_key);
+	tlv_end(&b, mark);
+	a.data = builder_bytes(&b);
+	enum ukey_status status = b.failed ? UKEY_KEY_INVALID : transact_generation(p, CARD_CMD_IMPORT, &a, generation);
+	secmem_free(memory);
 	return status;
 }
 
@@ -693,6 +739,7 @@ const struct card_ops card_ukey = {
 	.write = write_object,
 	.erase = erase_object,
 	.generate = generate,
+	.import = import,
 	.delete_key = delete_key,
 	.operate = operate,
 	.random = get_challenge,

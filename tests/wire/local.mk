@@ -114,6 +114,13 @@ WIRE_TESTS += tests/wire/test_driver_key
 tests_wire_test_driver_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_key_LDADD = $(driver_bench_ldadd)
 
+WIRE_TESTS += tests/wire/test_driver_import tests/wire/personal_driver_import
+tests_wire_test_driver_import_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_test_driver_import_LDADD = $(driver_bench_ldadd) $(CRYPTO_LIBS)
+tests_wire_personal_driver_import_SOURCES = tests/wire/test_driver_import.c
+tests_wire_personal_driver_import_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_personal_driver_import_LDADD = $(driver_bench_ldadd) $(CRYPTO_LIBS)
+
 WIRE_TESTS += tests/wire/test_driver_plug
 tests_wire_test_driver_plug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_plug_LDADD = $(driver_bench_ldadd)
