@@ -254,8 +254,9 @@ static CK_RV matches_one(struct p11_view *view, const CK_ATTRIBUTE *a, bool *mat
 		rv = p11_attribute(view, a->type, &value);
 	else
 		*matches = false;
-	/* The last one: the object went just now, by another program's hand. */
-	if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_OBJECT_HANDLE_INVALID) {
+	/* The last two: the object went just now by another program's hand, or the log-in that it takes to see it. */
+	if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_OBJECT_HANDLE_INVALID ||
+		rv == CKR_USER_NOT_LOGGED_IN) {
 		*matches = false;
 		return CKR_OK;
 	}

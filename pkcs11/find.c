@@ -52,6 +52,7 @@ static struct filter filter_of(const CK_ATTRIBUTE *list, CK_ULONG count)
 
 	for (CK_ULONG i = 0; i < count; i++) {
 		const struct bytes value = BYTES(list[i].pValue, list[i].ulValueLen);
+		struct p11_id_store store;
 		bool told = false;
 
 		if (list[i].type == CKA_CLASS)
@@ -61,7 +62,7 @@ static struct filter filter_of(const CK_ATTRIBUTE *list, CK_ULONG count)
 		else if (list[i].type == CKA_PRIVATE)
 			told = filter_bool(&list[i], &f.has_private, &f.private);
 		else if (list[i].type == CKA_ID && f.id == P11_NO_HINT)
-			f.id = p11_hint(value);
+			f.id = p11_hint(p11_id(value, &store));
 		else if (list[i].type == CKA_LABEL && f.label == P11_NO_HINT)
 			f.label = p11_hint(value);
 		f.whole = f.whole && told;

@@ -59,13 +59,13 @@ CK_RV p11_enter(void)
 	return rv;
 }
 
-CK_RV p11_leave(CK_RV rv)
+CK_RV p11_leave_from(CK_RV rv, const char *function)
 {
 	p11_lock();
 	if (--p11.inside == 0)
 		pthread_cond_broadcast(&p11.idle);
 	p11_unlock();
-	return rv;
+	return p11_returned(function, rv);
 }
 
 /*
@@ -140,7 +140,7 @@ CK_RV C_Initialize(CK_VOID_PTR pInitArgs)
 	p11_lock();
 	rv = start();
 	p11_unlock();
-	return rv;
+	return p11_returned(__func__, rv);
 }
 
 /* Ends waits and lets everybody out; a wait may start just after a cancel, hence again and again. */

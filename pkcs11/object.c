@@ -489,10 +489,11 @@ static void take_attributes(struct p11_object *object, struct p11_attributes *at
 {
 	const CK_ATTRIBUTE *id = p11_find(attributes->list, attributes->count, CKA_ID);
 	const CK_ATTRIBUTE *label = p11_find(attributes->list, attributes->count, CKA_LABEL);
+	struct p11_id_store store;
 
 	object->attributes = attributes;
 	object->class = class_of(object);
-	object->id_hint = id ? p11_hint(BYTES(id->pValue, id->ulValueLen)) : P11_NO_HINT;
+	object->id_hint = id ? p11_hint(p11_id(BYTES(id->pValue, id->ulValueLen), &store)) : P11_NO_HINT;
 	object->label_hint = label ? p11_hint(BYTES(label->pValue, label->ulValueLen)) : P11_NO_HINT;
 	object->is_private = false;
 	p11_take_bool(attributes->list, attributes->count, CKA_PRIVATE, &object->is_private, NULL);

@@ -66,7 +66,8 @@ extern struct p11_library p11;
 
 /* Every call but C_Initialize and the three that give tables starts and ends so. */
 CK_RV p11_enter(void);
-CK_RV p11_leave(CK_RV rv);
+#define p11_leave(rv) p11_leave_from((rv), __func__)
+CK_RV p11_leave_from(CK_RV rv, const char *function);
 static inline void p11_lock(void)
 {
 	pthread_mutex_lock(&p11.lock);
@@ -169,6 +170,7 @@ struct p11_session {
 	unsigned users; /* under the library lock */
 	bool closed;    /* under the library lock */
 	pthread_mutex_t lock;
+	const char *function; /* the call that has it */
 	bool finding;
 	CK_OBJECT_HANDLE *found;
 	size_t found_count, found_next;
@@ -176,7 +178,8 @@ struct p11_session {
 };
 
 /* The session, locked, and the library entered. On CKR_OK p11_session_leave must follow; it hands rv through. */
-CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out);
+#define p11_session_enter(handle, out) p11_session_enter_from((handle), (out), __func__)
+CK_RV p11_session_enter_from(CK_SESSION_HANDLE handle, struct p11_session **out, const char *function);
 #define p11_session_leave(s, rv) p11_session_leave_from((s), (rv), __func__)
 CK_RV p11_session_leave_from(struct p11_session *s, CK_RV rv, const char *function);
 /* Close the sessions of a slot, or of all when NULL; the library lock is held. */
@@ -203,8 +206,9 @@ enum ukey_status p11_blocked(struct ukey_token *token, enum ukey_role role);
 
 /* ---- returned.c ---- */
 
-/* The return value that the standard has for this function and this outcome. */
+/* The return value that the standard has for this function and this outcome; unchanged for a name of our own. */
 CK_RV p11_returned(const char *function, CK_RV rv);
+bool p11_returned_known(const char *function);
 
 /* ---- template.c ---- */
 

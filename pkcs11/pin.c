@@ -107,7 +107,7 @@ CK_RV C_InitToken(CK_SLOT_ID slotID, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK
 	if (rv == CKR_DEVICE_REMOVED)
 		p11_slot_vanished(slot, token);
 	ukey_token_unref(token);
-	return p11_leave(p11_returned(__func__, rv));
+	return p11_leave(rv);
 }
 
 /* ---- C_InitPIN --------------------------------------------------------------------------------------------------- */

@@ -97,7 +97,7 @@ static void let_go(struct p11_session *s)
 	p11_unlock();
 }
 
-CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out)
+CK_RV p11_session_enter_from(CK_SESSION_HANDLE handle, struct p11_session **out, const char *function)
 {
 	struct p11_session *s;
 	bool closed;
@@ -124,6 +124,7 @@ CK_RV p11_session_enter(CK_SESSION_HANDLE handle, struct p11_session **out)
 		p11_leave(CKR_OK);
 		return CKR_SESSION_HANDLE_INVALID;
 	}
+	s->function = function;
 	*out = s;
 	return CKR_OK;
 }
@@ -144,12 +145,15 @@ static CK_RV removed_meanwhile(const struct p11_session *s, CK_RV rv)
 
 CK_RV p11_session_leave_from(struct p11_session *s, CK_RV rv, const char *function)
 {
+	/* A helper's name is not the function's; but while a window was open another call may have had the session. */
+	if (rv != CKR_OK && !p11_returned_known(function))
+		function = s->function;
 	rv = removed_meanwhile(s, rv);
 	pthread_mutex_unlock(&s->lock);
 	if (rv == CKR_DEVICE_REMOVED)
 		p11_slot_vanished(s->slot, s->token);
 	let_go(s);
-	return p11_leave(p11_returned(function, rv));
+	return p11_leave_from(rv, function);
 }
 
 enum ukey_role p11_role(struct p11_session *s)

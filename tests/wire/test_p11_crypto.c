@@ -182,7 +182,7 @@ static void test_sign_refused(void **state)
 	/* A key that is destroyed while its operation lasts. */
 	ok(f->C_SignInit(s, &e, ec_prv));
 	ok(f->C_DestroyObject(s, ec_prv));
-	is(f->C_Sign(s, data, 32, sig, &len), CKR_KEY_HANDLE_INVALID);
+	is(f->C_Sign(s, data, 32, sig, &len), CKR_OPERATION_NOT_INITIALIZED);
 }
 
 static void no_such_key(void *arg, struct bytes command, struct builder *answer)
@@ -204,10 +204,10 @@ static void test_key_gone(void **state)
 	ok(f->C_DecryptInit(s, &r, rsa_prv));
 	loop->readers[0].falsify = no_such_key;
 	len = sizeof(sig);
-	is(f->C_Sign(s, data, 32, sig, &len), CKR_KEY_HANDLE_INVALID);
+	is(f->C_Sign(s, data, 32, sig, &len), CKR_OPERATION_NOT_INITIALIZED);
 	len = sizeof(sig);
 	memset(sig, 0, sizeof(sig));
-	is(f->C_Decrypt(s, sig, 256, sig, &len), CKR_KEY_HANDLE_INVALID);
+	is(f->C_Decrypt(s, sig, 256, sig, &len), CKR_OPERATION_NOT_INITIALIZED);
 	loop->readers[0].falsify = NULL;
 }
 
