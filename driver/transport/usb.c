@@ -30,6 +30,9 @@
 #define NOTICE         20
 #define REMOVAL_NOTICE 300
 #define STEP           20
+/* Another program often has a device for one command only. */
+#define BUSY_PATIENCE 1000
+#define BUSY_STEP     50
 
 struct connection;
 
@@ -67,6 +70,7 @@ struct sighting {
 	char path[32];
 	unsigned bus, address;
 	uint64_t events;
+	bool held; /* the last time, somebody else had it for longer than our patience */
 };
 
 struct waiter {
@@ -199,6 +203,7 @@ static size_t look(struct transport *t, struct transport_reader list[USB_LIST_MA
 		*s = (struct sighting){.bus = found[i].bus, .address = found[i].address};
 		memcpy(s->path, found[i].path, sizeof s->path);
 		s->events = old ? old->events : ++t->events;
+		s->held = old && old->held;
 		list[n] = (struct transport_reader){
 			.events = s->events, .present = true, .exclusive = found[i].denied, .usb = true};
 		memcpy(list[n].serial, found[i].serial, sizeof list[n].serial);
@@ -334,15 +339,29 @@ static void log_why(const struct device *d, const char *what, enum ukey_status s
 
 /* ---- whoever has the turn ---------------------------------------------------------------------------------------- */
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void sleep_ms(long ms)
+{
+	struct timespec pause = {.tv_nsec = ms * 1000000L};
+
+	while (nanosleep(&pause, &pause) != 0 && errno == EINTR)
+		;
+}
+
 /* A pulled device first looks like a broken one; give the kernel a moment to say which. */
 static enum ukey_status why_failed(const struct device *d)
 {
 	for (int ms = 0; ms < REMOVAL_NOTICE; ms += STEP) {
-		struct timespec pause = {.tv_nsec = STEP * 1000000L};
 		if (!usb_list_has(d->bus, d->address))
 			return UKEY_TOKEN_REMOVED;
-		while (nanosleep(&pause, &pause) != 0 && errno == EINTR)
-			;
+		sleep_ms(STEP);
 	}
 	return UKEY_COMMUNICATION;
 }
@@ -396,19 +415,15 @@ static enum ukey_status join(struct connection *c)
 	return status;
 }
 
-static enum ukey_status usb_open(struct transport *t, const char *reader, struct connection **out)
+static enum ukey_status open_once(struct transport *t, const struct usb_found *found, struct connection **out)
 {
-	struct usb_found found;
-	struct connection *c;
+	struct connection *c = calloc(1, sizeof *c);
 	enum ukey_status status;
 
-	if (!find(reader, &found))
-		return UKEY_TOKEN_REMOVED;
-	c = calloc(1, sizeof *c);
 	if (!c)
 		return UKEY_MEMORY;
 	c->transport = t;
-	c->device = device_get(t, &found);
+	c->device = device_get(t, found);
 	if (!c->device) {
 		free(c);
 		return UKEY_MEMORY;
@@ -420,6 +435,41 @@ static enum ukey_status usb_open(struct transport *t, const char *reader, struct
 		device_put(t, c->device);
 		free(c);
 	}
+	return status;
+}
+
+/* Whether it was; it is `now`. */
+static bool mark_held(struct transport *t, const struct usb_found *f, bool now)
+{
+	bool before = false;
+
+	pthread_mutex_lock(&t->lock);
+	for (size_t i = 0; i < t->seen_count; i++) {
+		if (t->seen[i].bus == f->bus && t->seen[i].address == f->address) {
+			before = t->seen[i].held;
+			t->seen[i].held = now;
+		}
+	}
+	pthread_mutex_unlock(&t->lock);
+	return before;
+}
+
+/* Who looks again and again waits once only for a program that keeps it. */
+static enum ukey_status usb_open(struct transport *t, const char *reader, struct connection **out)
+{
+	struct usb_found found;
+	enum ukey_status status;
+
+	if (!find(reader, &found))
+		return UKEY_TOKEN_REMOVED;
+	const uint64_t begun = now_ms(), patience = mark_held(t, &found, false) ? 0 : BUSY_PATIENCE;
+	status = open_once(t, &found, out);
+	while (status == UKEY_TOKEN_BUSY && now_ms() - begun < patience) {
+		sleep_ms(BUSY_STEP);
+		status = open_once(t, &found, out);
+	}
+	if (status == UKEY_TOKEN_BUSY)
+		(void)mark_held(t, &found, true);
 	return status;
 }
 
@@ -484,14 +534,6 @@ static bool usb_holder(struct transport *t, const char *reader, struct ukey_hold
 }
 
 /* ---- wait -------------------------------------------------------------------------------------------------------- */
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static void cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms)
 {

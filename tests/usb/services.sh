@@ -51,6 +51,7 @@ scene_usb_first()
 	sleep 2 # so long a new device is pcscd's to take
 	ukey list --json >list
 	try "another program: no token to be had" jq -e '.tokens == []' list
+	# shellcheck disable=SC2016 # $p is jq's
 	try "and who has it" jq -e --argjson p "$p11_process" \
 		'[.readers[] | select(.state == "busy") | .holder] == [{name: "p11_talk", process: $p}]' list
 	ukey info >said 2>&1
@@ -151,5 +152,12 @@ scene pcscd_first -- token.flash
 scene idle -- token.flash
 scene long "one message" -- token.flash
 scene long "messages of 271 bytes" -- --message 271 token.flash
+
+# And the way that the rest of the tests goes.
+over_vpcd()
+{
+	pcscd_start && emu_start vpcd --create && long_apdus "over pcscd and vpcd" pcsc
+}
+over_vpcd || bad "pcscd with vpcd starts"
 [ "$cases_failed" = 0 ] || tail -n 20 pcscd.log
 finish

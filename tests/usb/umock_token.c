@@ -9,8 +9,8 @@
  * runs PROGRAM with the token plugged in, and ends with its exit status. In it, UMOCK_PID is our process:
  *	SIGUSR1		unplug
  *	SIGUSR2		plug in again, as the kernel does it: with another device number
- *	SIGWINCH	a sleep of the machine: transfers under way are cut off, the chip loses its power, and the device
- *is where it was Options: --message N   dwMaxCCIDMessageLength
+ *	SIGWINCH	a sleep of the machine: transfers under way are cut off, the chip loses its power, and the
+ *device is where it was Options: --message N   dwMaxCCIDMessageLength
  *          --serial HEX  of a new token
  *          --id V:P      vendor and product
  *          --held        another program has claimed the interface
@@ -243,10 +243,42 @@ static void set_claimer(struct port *p, UMockdevIoctlClient *client)
 		g_object_unref(before);
 }
 
-/* A program that ended without giving it back has no claim any more. */
+/* Programs that have the device's file open. */
+static unsigned count_holders(const struct port *p)
+{
+	char file[64], path[300], target[512];
+	GDir *processes = g_dir_open("/proc", 0, NULL);
+	unsigned n = 0;
+	const char *process, *fd;
+
+	snprintf(file, sizeof file, "/dev/bus/usb/001/%03u", p->number);
+	while (processes && (process = g_dir_read_name(processes))) {
+		snprintf(path, sizeof path, "/proc/%.16s/fd", process);
+		GDir *files = g_ascii_isdigit(process[0]) ? g_dir_open(path, 0, NULL) : NULL;
+		bool has = false;
+		while (files && !has && (fd = g_dir_read_name(files))) {
+			snprintf(path, sizeof path, "/proc/%.16s/fd/%.16s", process, fd);
+			ssize_t length = readlink(path, target, sizeof target - 1);
+			target[length > 0 ? length : 0] = '\0';
+			has = g_str_has_suffix(target, file);
+		}
+		n += has;
+		if (files)
+			g_dir_close(files);
+	}
+	if (processes)
+		g_dir_close(processes);
+	return n;
+}
+
+/*
+ * A program that ended without giving it back has no claim any more. umockdev does not notice each one that is killed
+ * inside a call: so when nobody has the file open but the one that asks, that was it.
+ */
 static int claim(struct port *p, UMockdevIoctlClient *client)
 {
-	if (p->claimer && !umockdev_ioctl_client_get_connected(p->claimer))
+	if (p->claimer && p->claimer != client &&
+		(!umockdev_ioctl_client_get_connected(p->claimer) || count_holders(p) <= 1))
 		set_claimer(p, NULL);
 	if (p->held || (p->claimer && p->claimer != client))
 		return EBUSY;
