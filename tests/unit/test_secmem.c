@@ -85,6 +85,66 @@ static void is_locked_and_left_out_of_core_dumps(void **state)
 	secmem_free(p);
 }
 
+/* What was given back is wiped before it is given to another, and is as protected then as it was. */
+static void what_comes_back_is_wiped_and_locked(void **state)
+{
+	(void)state;
+	void *seen[64];
+	size_t again = 0;
+
+	for (size_t i = 0; i < COUNT(seen); i++) {
+		uint8_t *p = secmem_alloc(3000), *q = secmem_alloc(1 + i * 40);
+		char flags[512];
+		struct rlimit limit;
+
+		assert_non_null(p);
+		assert_non_null(q);
+		for (size_t k = 0; k < 3000; k++)
+			assert_int_equal(p[k], 0);
+		for (size_t k = 0; k < 1 + i * 40; k++)
+			assert_int_equal(q[k], 0);
+		for (size_t k = 0; k < i; k++)
+			again += seen[k] == p;
+		if (vm_flags(p, flags, sizeof flags)) {
+			assert_non_null(strstr(flags, " dd"));
+			assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+			if (limit.rlim_cur >= 65536 && MLOCK_WORKS)
+				assert_non_null(strstr(flags, " lo"));
+		}
+		seen[i] = p;
+		memset(p, 0xAA, 3000);
+		memset(q, 0xBB, 1 + i * 40);
+		secmem_free(i % 2 ? p : q);
+		secmem_free(i % 2 ? q : p);
+	}
+	/* Otherwise this test looked at fresh memory only. */
+	assert_true(again > 0);
+}
+
+/* A child has no locks of its parent's: it takes none of the parent's spare pages. */
+static void a_child_locks_its_own(void **state)
+{
+	(void)state;
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	if (limit.rlim_cur < 65536 || !MLOCK_WORKS)
+		skip();
+	secmem_free(secmem_alloc(32));
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		char flags[512];
+		void *p = secmem_alloc(32);
+
+		_exit(!p ? 1 : !vm_flags(p, flags, sizeof flags) || strstr(flags, " lo") ? 0 : 2);
+	}
+	int status = 0;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* In a child, with the limit at zero and no privilege to pass it: the memory serves, unlocked. */
 static void works_when_the_limit_of_locked_memory_is_reached(void **state)
 {
@@ -129,19 +189,29 @@ static void copies(void **state)
 	secmem_free(nothing);
 }
 
-/* What was freed is not mapped any more: nothing of the secret can be read there. */
-static void freed_memory_is_gone(void **state)
+/* What was freed is not mapped any more, or it is one of the spare pages, without a byte of the secret. */
+static void freed_memory_is_gone_or_wiped(void **state)
 {
 	(void)state;
-	long page = sysconf(_SC_PAGESIZE);
-	uint8_t *p = secmem_alloc(32);
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	static const size_t sizes[] = {32, 3000, 9000};
 	unsigned char resident;
-	assert_non_null(p);
-	void *start = p - (uintptr_t)p % (uintptr_t)page;
-	assert_int_equal(mincore(start, 1, &resident), 0);
-	secmem_free(p);
-	assert_int_equal(mincore(start, 1, &resident), -1);
-	assert_int_equal(errno, ENOMEM);
+
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		uint8_t *p = secmem_alloc(sizes[i]);
+		assert_non_null(p);
+		volatile uint8_t *start = p - (uintptr_t)p % page;
+		assert_int_equal(mincore((void *)start, 1, &resident), 0);
+		memset(p, 0xA5, sizes[i]);
+		secmem_free(p);
+		if (mincore((void *)start, 1, &resident) != 0) {
+			assert_int_equal(errno, ENOMEM);
+			continue;
+		}
+		assert_true(sizes[i] < page);
+		for (size_t k = 64; k < page; k++)
+			assert_int_equal(start[k], 0);
+	}
 }
 
 static void *churn(void *arg)
@@ -198,9 +268,11 @@ int main(void)
 		cmocka_unit_test(is_zeroed_aligned_and_writable),
 		cmocka_unit_test(more_than_there_is_gives_null),
 		cmocka_unit_test(is_locked_and_left_out_of_core_dumps),
+		cmocka_unit_test(what_comes_back_is_wiped_and_locked),
+		cmocka_unit_test(a_child_locks_its_own),
 		cmocka_unit_test(works_when_the_limit_of_locked_memory_is_reached),
 		cmocka_unit_test(copies),
-		cmocka_unit_test(freed_memory_is_gone),
+		cmocka_unit_test(freed_memory_is_gone_or_wiped),
 		cmocka_unit_test(threads_do_not_meet),
 		cmocka_unit_test(a_program_can_forbid_its_core),
 	};
