@@ -23,11 +23,6 @@ enum ukey_status token_new(struct ukey *u, const struct card_info *info, const c
 		free(t);
 		return UKEY_MEMORY;
 	}
-	if (pthread_cond_init(&t->changed, NULL) != 0) {
-		pthread_mutex_destroy(&t->lock);
-		free(t);
-		return UKEY_MEMORY;
-	}
 	t->ukey = context_ref(u);
 	t->card = &card_ukey;
 	t->port = (struct card_port){.send = send_recovering, .ctx = t};
@@ -56,7 +51,6 @@ static void token_free(struct ukey_token *t)
 	ukey_directory_unref(t->directory);
 	token_forget_certificates(t);
 	free(t->attestation_chain);
-	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 	context_unref(u);
@@ -433,11 +427,30 @@ static void seize(struct ukey_token *t)
 	}
 }
 
+/* Who waits for the token. */
+struct token_waiter {
+	struct token_waiter *next;
+	pthread_cond_t turn;
+	bool owns; /* token_end() has handed the token over */
+};
+
+/* The lock is held, the token another's. First come, first served: who asks again and again must not keep it. */
+static void wait_for_turn(struct ukey_token *t)
+{
+	struct token_waiter me = {.turn = PTHREAD_COND_INITIALIZER};
+
+	*(t->last_waiter ? &t->last_waiter->next : &t->waiters) = &me;
+	t->last_waiter = &me;
+	while (!me.owns)
+		pthread_cond_wait(&me.turn, &t->lock);
+	pthread_cond_destroy(&me.turn);
+}
+
 void token_seize(struct ukey_token *t)
 {
 	pthread_mutex_lock(&t->lock);
-	while (t->busy)
-		pthread_cond_wait(&t->changed, &t->lock);
+	if (t->busy)
+		wait_for_turn(t);
 	seize(t);
 }
 
@@ -476,8 +489,15 @@ enum ukey_status token_begin(struct ukey_token *t)
 void token_end(struct ukey_token *t)
 {
 	pthread_mutex_lock(&t->lock);
-	t->busy = false;
-	pthread_cond_signal(&t->changed);
+	struct token_waiter *next = t->waiters;
+	t->busy = next != NULL;
+	if (next) {
+		t->waiters = next->next;
+		if (!t->waiters)
+			t->last_waiter = NULL;
+		next->owns = true;
+		pthread_cond_signal(&next->turn);
+	}
 	pthread_mutex_unlock(&t->lock);
 }
 

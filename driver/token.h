@@ -4,7 +4,7 @@
  *
  * Locks. There are two kinds, struct ukey's and each token's. Neither is held while a card works, and no thread ever
  * holds two of them (so there is no order to keep). Who works with a card owns the token: token_begin() sets `busy`,
- * token_end() clears it, others wait on `changed` in between. What the owner alone touches is marked; the rest is read
+ * token_end() hands it to the first who waits, or clears it. What the owner alone touches is marked; the rest is read
  *and written under the lock.
  *
  *	token_begin(t)	  the token is here, ours alone, and has a link (1 command when it was idle)
@@ -49,9 +49,9 @@ struct ukey_token {
 
 	/* Under the lock. */
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	bool busy;
-	struct link *incoming; /* a new link that the next owner takes over */
+	struct token_waiter *waiters, *last_waiter; /* first come, first served */
+	struct link *incoming;                      /* a new link that the next owner takes over */
 	struct ukey_token_info info;
 	uint64_t events; /* of its reader, when it came */
 	size_t max_command, max_answer;
