@@ -7,7 +7,7 @@
  *	usb_walk pull		the device is pulled inside a command
  *	usb_walk long		a command that takes longer than a transfer's time
  *	usb_walk second		the second process: exit 0 with a token, 1 with one that its parent has, 2 otherwise
- *	usb_walk hold		has the token for three seconds
+ *	usb_walk hold [FILE]	has the token for three seconds, or until the file is there
  *	usb_walk time		what a refresh costs
  */
 #include "config.h"
@@ -226,13 +226,14 @@ static void lasting(void)
 		ukey_token_unref(t);
 }
 
-static void hold(void)
+static void hold(const char *file)
 {
 	enum ukey_status status;
 	struct ukey_token *t = first(&status);
 
 	check(t && ukey_token_reload(t) == UKEY_OK, "the token is found");
-	pause_ms(3000);
+	for (int i = 0; i < (file ? 600 : 30) && (!file || access(file, F_OK) != 0); i++)
+		pause_ms(100);
 	check(t && ukey_token_reload(t) == UKEY_OK && info_of(t).road == UKEY_ROAD_USB, "it still answers");
 	if (t)
 		ukey_token_unref(t);
@@ -266,7 +267,7 @@ int main(int argc, char **argv)
 	else if (strcmp(how, "long") == 0)
 		lasting();
 	else if (strcmp(how, "hold") == 0)
-		hold();
+		hold(argc > 2 ? argv[2] : NULL);
 	else if (strcmp(how, "time") == 0)
 		cost();
 	else
