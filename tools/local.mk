@@ -35,3 +35,8 @@ tests_tools_est_server_SOURCES = tests/tools/est_server.c
 tests_tools_est_server_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS)
 tests_tools_est_server_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS)
 EXTRA_DIST += tests/tools/setup.sh tests/tools/road.sh tests/tools/touch.sh tests/tools/unlock.sh tests/tools/genuine.sh tests/tools/enroll.sh tests/tools/helpdesk.sh tests/tools/helpdesk_tokens.sh tests/tools/lib.sh
+
+# bash asks for it by the command's name
+completionsdir = $(datadir)/bash-completion/completions
+dist_completions_DATA = tools/completion/ukey
+EXTRA_DIST += tests/tools/completion.sh

@@ -36,6 +36,8 @@ tr '\n' ' ' <"$srcdir/driver/ukey.h" | tr ';' '\n' | grep -o 'UKEY_API .*' | gre
 exported "$dest/usr/lib/libukey.so" >"$dest/shown"
 diff "$dest/declared" "$dest/shown" | grep '^[<>]' | sed 's/^</declared, not exported:/; s/^>/exported, not declared:/' |
 	judge "libukey.so exports what ukey.h declares, and nothing else"
+sed -nE 's/^ ([a-z0-9_]+)@Base .*/\1/p' "$srcdir/debian/libukey0.symbols" | sort | diff - "$dest/shown" | grep '^[<>]' |
+	sed 's/^</listed, not exported:/; s/^>/exported, not listed:/' | judge "debian/libukey0.symbols lists it, with the version that it came with"
 exported "$dest/usr/lib/pkcs11/ukey-pkcs11.so" | grep -v '^C_' | judge "ukey-pkcs11.so exports C_* only"
 if [ "$(exported "$dest/usr/lib/pkcs11/ukey-pkcs11.so" | grep -c '^C_')" -ge 68 ]; then
 	ok "ukey-pkcs11.so exports every function of PKCS#11 v2.40"

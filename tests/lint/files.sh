@@ -4,8 +4,9 @@
 # shellcheck source=tests/lint/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Files that can't carry a line of ours: the licence itself, and data whose every byte counts.
-cannot='^(LICENSE|\.mailmap)$|^tests/fuzz/corpus/|\.(json|pem|der|crt|cer|csr|p7[bcms]|bin|png|svg)$'
+# Files that can't carry a line of ours: the licence itself, what dpkg reads without comments, and data whose every byte
+# counts.
+cannot='^(LICENSE|\.mailmap|debian/changelog|debian/source/format)$|^tests/fuzz/corpus/|\.(json|pem|der|crt|cer|csr|p7[bcms]|bin|png|svg)$'
 
 tracked | grep -vE "$cannot" | while read -r file; do
 	[ ! -s "$file" ] || head -n 5 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$file"
