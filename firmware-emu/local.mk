@@ -22,8 +22,13 @@ libfwcore_la_SOURCES = \
 	firmware-emu/core/key.h \
 	firmware-emu/core/messaging.c firmware-emu/core/messaging.h \
 	firmware-emu/core/pin.c firmware-emu/core/pin.h \
+	firmware-emu/core/piv.c firmware-emu/core/piv.h \
+	firmware-emu/core/piv_about.c firmware-emu/core/piv_admin.c \
+	firmware-emu/core/piv_data.c firmware-emu/core/piv_key.c \
+	firmware-emu/core/piv_pin.c \
 	firmware-emu/core/state.c firmware-emu/core/state.h \
-	firmware-emu/core/text.c firmware-emu/core/text.h
+	firmware-emu/core/text.c firmware-emu/core/text.h \
+	firmware-emu/core/x509.c firmware-emu/core/x509.h
 EXTRA_DIST += firmware-emu/core/mem.c
 # The core ends here.
 
@@ -39,7 +44,12 @@ libukeyhal_la_SOURCES = \
 	firmware-emu/hal/key_import.c firmware-emu/hal/key_import.h \
 	firmware-emu/hal/latency.c firmware-emu/hal/latency.h
 libukeyhal_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
-libukeyhal_la_LIBADD = libcommon.la $(CRYPTO_LIBS)
+libukeyhal_la_LIBADD = libukeytdes.la libcommon.la $(CRYPTO_LIBS)
+
+# One function that every hal over OpenSSL needs, the tests' too.
+noinst_LTLIBRARIES += libukeytdes.la
+libukeytdes_la_SOURCES = firmware-emu/hal/tdes.c
+libukeytdes_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 
 noinst_LTLIBRARIES += libukeylink.la
 libukeylink_la_SOURCES = \

@@ -4,6 +4,7 @@
 #include "common/tlv.h"
 #include "firmware-emu/core/directory.h"
 #include "firmware-emu/core/factory.h"
+#include "firmware-emu/core/piv.h"
 
 static uint8_t life_bit(enum fw_life life)
 {
@@ -47,8 +48,23 @@ static uint16_t check(struct fw *fw, const struct fw_command *command, enum fw_a
 		return fw->gave ? SW_CONDITIONS : SW_OK;
 	case FW_ACCESS_NEVER:
 		return SW_NOT_FOUND;
+	case FW_ACCESS_PIV_PIN:
+		open = security & FW_PIV_PIN;
+		break;
+	case FW_ACCESS_PIV_ADMIN:
+		open = security & FW_PIV_ADMIN;
+		break;
+	case FW_ACCESS_PIV_BOTH:
+		open = (security & FW_PIV_ADMIN) && (security & FW_PIV_PIN);
+		break;
+	case FW_ACCESS_PIV_KEY:
+		open = fw_piv_key_open(fw, command);
+		break;
+	case FW_ACCESS_PIV_BLOCKED:
+		return fw->tries[FW_PIN_PIV] == 0 && fw->tries[FW_PIN_PUK] == 0 ? SW_OK : SW_CONDITIONS;
 	case FW_ACCESS_READ:
 	case FW_ACCESS_WRITE:
+	case FW_ACCESS_PIV_READ:
 		break;
 	}
 	return open ? SW_OK : SW_SECURITY_STATUS;
@@ -85,6 +101,16 @@ static uint16_t check_object(struct fw *fw, const struct fw_row *row, const stru
 	return check(fw, command, writing ? o->write : o->read, (uint8_t)object);
 }
 
+/* Who may read an object is asked before whether there is one. */
+static uint16_t check_piv_object(struct fw *fw, const struct fw_command *command)
+{
+	const struct fw_piv_object *object = NULL;
+
+	if (!fw_piv_object_named(command->data, &object))
+		return SW_WRONG_DATA;
+	return object ? check(fw, command, object->read, 0) : SW_NOT_FOUND;
+}
+
 uint16_t fw_access(struct fw *fw, const struct fw_row *row, const struct fw_command *command)
 {
 	if (!(row->life & life_bit(fw->life)))
@@ -96,5 +122,7 @@ uint16_t fw_access(struct fw *fw, const struct fw_row *row, const struct fw_comm
 		return SW_SECURITY_STATUS;
 	if (row->access == FW_ACCESS_READ || row->access == FW_ACCESS_WRITE)
 		return check_object(fw, row, command);
+	if (row->access == FW_ACCESS_PIV_READ)
+		return check_piv_object(fw, command);
 	return check(fw, command, row->access, 0);
 }

@@ -4,9 +4,14 @@
 #include "firmware-emu/core/factory.h"
 #include "firmware-emu/core/messaging.h"
 #include "firmware-emu/core/pin.h"
+#include "firmware-emu/core/piv.h"
 #include "firmware-emu/core/text.h"
 
-static const struct fw_application *const applications[] = {&fw_ukey_application};
+static const struct fw_application *const applications[] = {
+	&fw_ukey_application,
+	&fw_piv_application,
+	&fw_piv_yubico_application,
+};
 
 static bool names(const struct fw_application *a, struct bytes name)
 {
@@ -26,7 +31,7 @@ uint16_t fw_select(struct fw *fw, const struct fw_command *command, struct build
 {
 	for (size_t i = 0; i < sizeof(applications) / sizeof(applications[0]); i++) {
 		const struct fw_application *a = applications[i];
-		if (!names(a, command->data))
+		if (!names(a, command->data) || (a->present && !a->present(fw)))
 			continue;
 		/* Selecting what is selected ends a session, and else nothing: looking at a token logs nobody out
 		 * (1.4). */
@@ -94,12 +99,14 @@ struct setup {
 	struct bytes label, so_pin, present_so_pin, user_pin;
 	struct fw_policy policy;
 	uint8_t user_tries;
+	struct fw_piv_setup piv;
 };
 
-/* Without a device key there is no channel, and no PIN could ever be given. */
+/* Without a device key there is no channel, and no PIN could ever be given; extensions are of something. */
 static bool policy_flags_good(const struct fw *fw, uint8_t flags)
 {
-	return (flags & ~(FW_POLICY_CHANNEL | FW_POLICY_CHANGE)) == 0 &&
+	return (flags & ~(FW_POLICY_CHANNEL | FW_POLICY_CHANGE | FW_POLICY_PIV | FW_POLICY_YUBICO)) == 0 &&
+	       (!(flags & FW_POLICY_YUBICO) || (flags & FW_POLICY_PIV)) &&
 	       (!(flags & FW_POLICY_CHANNEL) || fw_factory_has(fw, FW_GAVE_DEVICE_KEY));
 }
 
@@ -123,20 +130,29 @@ static bool take_setup(const struct fw *fw, struct bytes policy, struct bytes tr
 	       policy_flags_good(fw, s->policy.flags) && s->user_tries >= 3 && s->user_tries <= FW_TRIES_MAX;
 }
 
+/* Its codes come with the application, and it with them: there are none that everybody knows. */
+static bool take_piv(struct bytes template, struct setup *s)
+{
+	if (!(s->policy.flags & FW_POLICY_PIV))
+		return !template.data;
+	return template.data && fw_piv_setup_parse(template, &s->piv);
+}
+
 static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)
 {
-	struct bytes policy, tries;
+	struct bytes policy, tries, piv;
 	const struct tlv_field fields[] = {
-		{0x80, TLV_REQUIRED,				       0,          FW_LABEL_MAX, &s->label         },
-		{0x81, TLV_REQUIRED,				       FW_PIN_MIN, FW_PIN_MAX,   &s->so_pin        },
-		{0x82, fw->life == FW_BLANK ? TLV_OPTIONAL : TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,   &s->present_so_pin},
-		{0x83, TLV_OPTIONAL,				       FW_PIN_MIN, FW_PIN_MAX,   &s->user_pin      },
-		{0x8A, TLV_OPTIONAL,				       5,          5,            &policy           },
-		{0x8B, TLV_OPTIONAL,				       1,          1,            &tries            },
+		{0x80, TLV_REQUIRED,				       0,          FW_LABEL_MAX,        &s->label         },
+		{0x81, TLV_REQUIRED,				       FW_PIN_MIN, FW_PIN_MAX,          &s->so_pin        },
+		{0x82, fw->life == FW_BLANK ? TLV_OPTIONAL : TLV_REQUIRED, FW_PIN_MIN, FW_PIN_MAX,          &s->present_so_pin},
+		{0x83, TLV_OPTIONAL,				       FW_PIN_MIN, FW_PIN_MAX,          &s->user_pin      },
+		{0x8A, TLV_OPTIONAL,				       5,          5,                   &policy           },
+		{0x8B, TLV_OPTIONAL,				       1,          1,                   &tries            },
+		{0xA9, TLV_OPTIONAL,				       1,          FW_COMMAND_DATA_MAX, &piv              },
 	};
 
 	return tlv_parse(data, fields, sizeof(fields) / sizeof(fields[0])) && take_setup(fw, policy, tries, s) &&
-	       fw_text_valid(s->label) && fw_pin_meets(&s->policy, s->so_pin) &&
+	       take_piv(piv, s) && fw_text_valid(s->label) && fw_pin_meets(&s->policy, s->so_pin) &&
 	       (!s->user_pin.data || fw_pin_meets(&s->policy, s->user_pin));
 }
 
@@ -145,8 +161,12 @@ static bool parse_initialize(struct fw *fw, struct bytes data, struct setup *s)
 static void end_states(struct fw *fw)
 {
 	fw_state_revoke(fw, 0xFF, FW_CHANNELS);
-	for (size_t i = 0; i < FW_CHANNELS; i++)
-		bytes_wipe(&fw->channel[i].unlock, sizeof(fw->channel[i].unlock));
+	for (size_t i = 0; i < FW_CHANNELS; i++) {
+		struct fw_channel *channel = &fw->channel[i];
+		bytes_wipe(&channel->unlock, sizeof(channel->unlock));
+		if (channel->open && channel->application->present && !channel->application->present(fw))
+			channel->application = &fw_ukey_application;
+	}
 }
 
 static uint16_t set_up(struct fw *fw, const struct setup *s)
@@ -155,6 +175,7 @@ static uint16_t set_up(struct fw *fw, const struct setup *s)
 	const struct fw_policy *p = &s->policy;
 	const uint8_t fixed[6] = {p->min, p->max, p->classes, p->history, p->flags, s->user_tries};
 	struct fw_pin_new so, user;
+	struct fw_piv_new piv;
 	uint16_t sw = SW_INTERNAL;
 
 	fw_transaction_put(&t, FW_OBJECT_TOKEN, BYTES_OF(fixed), s->label);
@@ -165,12 +186,15 @@ static uint16_t set_up(struct fw *fw, const struct setup *s)
 		goto out;
 	if (s->user_pin.data && !fw_pin_put(fw, &t, p, FW_PIN_USER, FW_PIN_AT_INITIALIZE, s->user_pin, &user))
 		goto out;
+	if ((p->flags & FW_POLICY_PIV) && !fw_piv_put_setup(fw, &t, &s->piv, &piv))
+		goto out;
 	sw = fw_commit_replace(fw, &t);
 	if (sw == SW_OK)
 		end_states(fw);
 out:
 	bytes_wipe(&so, sizeof(so));
 	bytes_wipe(&user, sizeof(user));
+	bytes_wipe(&piv, sizeof(piv));
 	return sw;
 }
 
@@ -179,12 +203,14 @@ uint16_t fw_initialize(struct fw *fw, const struct fw_command *command, struct b
 	struct setup s;
 	uint16_t sw = SW_OK;
 
+	s.piv = (struct fw_piv_setup){.record = {0}};
 	if (!parse_initialize(fw, command->data, &s))
 		return SW_WRONG_DATA;
 	if (fw->life != FW_BLANK)
 		sw = fw_pin_try(fw, command, FW_PIN_SO, s.present_so_pin);
 	if (sw == SW_OK)
 		sw = set_up(fw, &s);
+	bytes_wipe(&s, sizeof(s));
 	return fw_answer_generation(fw, command, answer, sw);
 }
 

@@ -14,22 +14,6 @@ static void log_out(struct fw_channel *channel, enum fw_pin pin)
 	channel->security = (uint8_t)(channel->security & ~fw_pin_role(pin));
 }
 
-static uint16_t give_tries_back(struct fw *fw, enum fw_pin pin)
-{
-	struct fw_transaction t = {.count = 0};
-
-	fw_transaction_tries(fw, &t, pin, fw->tries_max[pin]);
-	return fw_commit(fw, &t);
-}
-
-/* The PIN that was tried was right, but what it was given for is refused: no try is lost. */
-static uint16_t refuse(struct fw *fw, enum fw_pin tried, uint16_t why)
-{
-	uint16_t sw = give_tries_back(fw, tried);
-
-	return sw == SW_OK ? why : sw;
-}
-
 static uint16_t verify_state(struct fw *fw, const struct fw_command *command, enum fw_pin pin)
 {
 	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
@@ -48,7 +32,7 @@ uint16_t fw_verify(struct fw *fw, const struct fw_command *command, struct build
 		return verify_state(fw, command, pin);
 	sw = fw_pin_try(fw, command, pin, command->data);
 	if (sw == SW_OK)
-		sw = give_tries_back(fw, pin);
+		sw = fw_pin_give_back(fw, pin);
 	if (sw == SW_OK && pin == FW_PIN_USER && fw_pin_change_first(fw)) {
 		log_out(command->channel, pin);
 		sw = SW_REFERENCE_NOT_USABLE;
@@ -90,7 +74,7 @@ static uint16_t set_pin(struct fw *fw, const struct fw_command *command, enum fw
 	if (sw == SW_OK)
 		fw_state_revoke(fw, fw_pin_role(pin), command->number);
 	else if (sw != SW_MEMORY_FAILURE && tried != FW_PINS)
-		sw = refuse(fw, tried, sw);
+		sw = fw_pin_refuse(fw, tried, sw);
 	return sw;
 }
 
@@ -110,7 +94,7 @@ uint16_t fw_change_reference_data(struct fw *fw, const struct fw_command *comman
 		return sw;
 	sw = bytes_equal_secret(old, new) ? SW_WRONG_DATA : fw_pin_judge(fw, pin, new);
 	if (sw != SW_OK)
-		return refuse(fw, pin, sw);
+		return fw_pin_refuse(fw, pin, sw);
 	sw = set_pin(fw, command, pin, FW_PIN_BY_HOLDER, new, pin);
 	if (sw == SW_OK)
 		log_in(command->channel, pin);
@@ -131,7 +115,7 @@ uint16_t fw_reset_by_so_pin(struct fw *fw, const struct fw_command *command, str
 	if (sw != SW_OK)
 		return sw;
 	if (!fw_pin_meets(&fw->policy, new))
-		return refuse(fw, FW_PIN_SO, SW_WRONG_DATA);
+		return fw_pin_refuse(fw, FW_PIN_SO, SW_WRONG_DATA);
 	sw = set_pin(fw, command, FW_PIN_USER, FW_PIN_BY_SO, new, FW_PIN_SO);
 	return fw_answer_generation(fw, command, answer, sw);
 }

@@ -123,6 +123,11 @@ static uint16_t word_of(struct bytes b)
 
 bool fw_key_load(struct fw *fw, uint8_t key, struct fw_key *out)
 {
+	return fw_key_load_from(fw, FW_OBJECT(FW_TYPE_KEY, key), out);
+}
+
+bool fw_key_load_from(struct fw *fw, uint16_t object, struct fw_key *out)
+{
 	struct bytes head, algorithm, usage, origin, pin_policy, touch;
 	const struct tlv_field fields[] = {
 		{0x80, TLV_REQUIRED, 1, 1,              &algorithm      },
@@ -135,8 +140,7 @@ bool fw_key_load(struct fw *fw, uint8_t key, struct fw_key *out)
 		{0x87, TLV_REQUIRED, 0, HAL_PUBLIC_MAX, &out->public_key},
 	};
 
-	if (!load_head(fw, FW_OBJECT(FW_TYPE_KEY, key), &head) ||
-		!tlv_parse(head, fields, sizeof(fields) / sizeof(fields[0])))
+	if (!load_head(fw, object, &head) || !tlv_parse(head, fields, sizeof(fields) / sizeof(fields[0])))
 		return false;
 	out->algorithm = byte_of(algorithm);
 	out->usage = word_of(usage);

@@ -37,6 +37,8 @@ bool fw_data_private(struct fw *fw, uint8_t number);
 
 /* Loaded values point into fw->head. False: no such object, or the flash failed. */
 bool fw_key_load(struct fw *fw, uint8_t key, struct fw_key *out);
+/* The same of any object that holds a key's head. */
+bool fw_key_load_from(struct fw *fw, uint16_t object, struct fw_key *out);
 bool fw_data_head_load(struct fw *fw, uint8_t number, struct fw_data_head *out);
 
 void fw_key_head(struct builder *b, const struct fw_key *key);

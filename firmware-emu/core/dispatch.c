@@ -63,6 +63,18 @@ struct lookup {
 	bool ins_known;
 };
 
+static bool takes_p1(const struct fw_row *row, uint8_t p1)
+{
+	switch (row->p1_is) {
+	case FW_P1_ALGORITHM:
+		return fw_algorithm(p1) != NULL;
+	case FW_P1_ANY:
+		return true;
+	default:
+		return row->p1 == p1;
+	}
+}
+
 static void look_up(
 	struct lookup *l, const struct fw_row *row, size_t rows, bool proprietary, const struct fw_command *c)
 {
@@ -70,8 +82,7 @@ static void look_up(
 		if (row[i].ins != c->ins || row[i].proprietary != proprietary)
 			continue;
 		l->ins_known = true;
-		bool p1 = row[i].p1_is == FW_P1_ALGORITHM ? fw_algorithm(c->p1) != NULL : row[i].p1 == c->p1;
-		if (p1 && c->p2 >= row[i].p2_first && c->p2 <= row[i].p2_last)
+		if (takes_p1(&row[i], c->p1) && c->p2 >= row[i].p2_first && c->p2 <= row[i].p2_last)
 			l->row = &row[i];
 	}
 }
@@ -81,6 +92,8 @@ static uint16_t execute(struct fw *fw, bool proprietary, const struct fw_command
 	const struct fw_application *application = c->channel->application;
 	struct lookup l = {0};
 
+	if (application->before && c->ins != INS_GET_RESPONSE)
+		application->before(c->channel);
 	look_up(&l, card_rows, ROWS(card_rows), proprietary, c);
 	look_up(&l, application->row, application->rows, proprietary, c);
 	if (!l.ins_known)
@@ -135,13 +148,23 @@ static bool same_chain(const struct fw_chain *k, const struct apdu *a, const str
 	       k->ins == a->ins && k->p1 == a->p1 && k->p2 == a->p2;
 }
 
+static void forget_command(struct fw *fw)
+{
+	bytes_wipe(fw->command, fw->command_len);
+	fw->command_len = 0;
+	fw->chain.running = false;
+}
+
 /* Add the command's data to what its chain brought before. */
 static uint16_t join(struct fw *fw, const struct apdu *a, const struct apdu_class *class)
 {
 	const size_t most = FW_COMMAND_DATA_MAX + (class->secure ? SCP_OVERHEAD : 0);
 
-	if (fw->chain.running && !same_chain(&fw->chain, a, class))
-		return SW_LAST_OF_CHAIN_EXPECTED;
+	if (fw->chain.running && !same_chain(&fw->chain, a, class)) {
+		if (!fw->channel[class->channel].application->lenient)
+			return SW_LAST_OF_CHAIN_EXPECTED;
+		forget_command(fw);
+	}
 	if (a->data.len > most - fw->command_len)
 		return SW_WRONG_LENGTH;
 	bytes_copy(fw->command + fw->command_len, a->data);
@@ -149,13 +172,6 @@ static uint16_t join(struct fw *fw, const struct apdu *a, const struct apdu_clas
 	fw->chain = (struct fw_chain){
 		class->chained, class->proprietary, class->secure, class->channel, a->ins, a->p1, a->p2};
 	return SW_OK;
-}
-
-static void forget_command(struct fw *fw)
-{
-	bytes_wipe(fw->command, fw->command_len);
-	fw->command_len = 0;
-	fw->chain.running = false;
 }
 
 static void forget_answer(struct fw *fw)
@@ -262,6 +278,15 @@ static bool fetches(const struct apdu *a)
 	return a->ins == INS_GET_RESPONSE && apdu_class_parse(a->cla, &class) && !class.chained;
 }
 
+/* By what is selected now: SELECT itself is answered as the application that it found would. */
+static bool lenient(const struct fw *fw, const struct apdu *a)
+{
+	struct apdu_class class;
+
+	return apdu_class_parse(a->cla, &class) && class.channel < FW_CHANNELS && fw->channel[class.channel].open &&
+	       fw->channel[class.channel].application->lenient;
+}
+
 struct bytes fw_transceive(struct fw *fw, struct bytes command)
 {
 	struct apdu a;
@@ -281,7 +306,7 @@ struct bytes fw_transceive(struct fw *fw, struct bytes command)
 		fw->answer_sw = sw;
 	if (!parsed || a.extended)
 		return send_whole(fw);
-	return send_part(fw, fetching && a.le == APDU_LE_NONE ? APDU_LE_SHORT_MAX : a.le);
+	return send_part(fw, a.le == APDU_LE_NONE && (fetching || lenient(fw, &a)) ? APDU_LE_SHORT_MAX : a.le);
 }
 
 uint16_t fw_get_response(struct fw *fw, const struct fw_command *command, struct builder *answer)

@@ -38,6 +38,12 @@ enum fw_access {
 	FW_ACCESS_USER_IF_PRIVATE, /* of a data object: as its flags say */
 	FW_ACCESS_FACTORY,         /* anybody, until the factory is closed */
 	FW_ACCESS_NEVER,           /* the object cannot be read, or written: to this command it is not there */
+	FW_ACCESS_PIV_PIN,         /* the PIV application's PIN */
+	FW_ACCESS_PIV_ADMIN,       /* its management key */
+	FW_ACCESS_PIV_BOTH,
+	FW_ACCESS_PIV_READ,    /* as the object in tag 5C says */
+	FW_ACCESS_PIV_KEY,     /* as the policy of the key in P2 says */
+	FW_ACCESS_PIV_BLOCKED, /* anybody, once PIN and PUK are blocked */
 };
 
 /* Life cycles in which a command works. */
@@ -50,6 +56,7 @@ enum fw_access {
 enum fw_p1 {
 	FW_P1_IS,        /* the row's value */
 	FW_P1_ALGORITHM, /* any of protocol 2.3 */
+	FW_P1_ANY,       /* the handler's to judge */
 };
 
 enum fw_data {
@@ -85,7 +92,11 @@ struct fw_application {
 	size_t aid_least; /* shortest prefix that names it */
 	const struct fw_row *row;
 	size_t rows;
-	fw_handler *select; /* appends the answer to SELECT */
+	fw_handler *select;                         /* appends the answer to SELECT */
+	bool (*present)(const struct fw *fw);       /* NULL: always */
+	void (*before)(struct fw_channel *channel); /* each command on a channel where it is selected; NULL: nothing */
+	/* An unfinished chain is forgotten, not missed; a short command without Le may have all that fits. */
+	bool lenient;
 };
 
 extern const struct fw_application fw_ukey_application;

@@ -40,6 +40,8 @@ bool hal_sha256(struct hal *hal, struct bytes in, uint8_t digest[32]);
  */
 bool hal_aes_cbc_encrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n);
 bool hal_aes_cbc_decrypt(struct hal *hal, struct bytes key, uint8_t *iv, uint8_t *data, size_t n);
+/* One block of three-key Triple DES, in place, for the management key of PIV. */
+bool hal_tdes_encrypt(struct hal *hal, const uint8_t key[24], uint8_t block[8]);
 /* PBKDF2-HMAC-SHA-256, one block. */
 bool hal_pin_hash(struct hal *hal, struct bytes pin, struct bytes salt, uint32_t iterations, uint8_t hash[32]);
 

@@ -93,7 +93,7 @@ uint16_t fw_token_information(struct fw *fw, const struct fw_command *command, s
 	tlv_put(answer, 0x89, BYTES_OF(fw->digest));
 	tlv_put(answer, 0x8A, BYTES_OF(policy));
 	put_limits(fw, answer);
-	tlv_put_u8(answer, 0x90, command->channel->security);
+	tlv_put_u8(answer, 0x90, command->channel->security & (FW_USER | FW_SO | FW_FRESH));
 	tlv_put_u8(answer, 0x91, fw->gave);
 	tlv_end(answer, body);
 	tlv_end(answer, whole);

@@ -19,6 +19,8 @@ enum kind {
 	KIND_RESET = 2, /* voids it */
 };
 
+#define NOTHING_GOES FW_JOURNAL_SCOPES
+
 enum mark {
 	MARK_PUT = 0x50,
 	MARK_REMOVE = 0x52,
@@ -42,6 +44,10 @@ static const struct {
 	{FW_TYPE_CERT_DER,     FW_CERTIFICATES   },
 	{FW_TYPE_DATA,         FW_DATA_OBJECTS   },
 	{FW_TYPE_DATA_VALUE,   FW_DATA_OBJECTS   },
+	{FW_TYPE_PIV,          FW_PIV_OBJECTS    },
+	{FW_TYPE_PIV_KEY,      FW_PIV_KEYS       },
+	{FW_TYPE_PIV_KEY_BLOB, FW_PIV_KEYS       },
+	{FW_TYPE_PIV_DATA,     FW_PIV_DATA       },
 };
 
 #define TYPES (sizeof(types) / sizeof(types[0]))
@@ -249,16 +255,23 @@ static void copy_object(struct writer *w, uint16_t object, const struct fw_entry
 	bytes_wipe(piece, sizeof(piece));
 }
 
-/* What lives on in the other bank: all there is, or, after a reset, what the factory gave. */
-static bool lives_on(uint8_t type, enum kind kind)
+/* What lives on in the other bank: all there is, or, after a reset, what is not of its scope. */
+static bool lives_on(uint8_t type, enum fw_journal_scope gone)
 {
-	return kind == KIND_MOVED || type == FW_TYPE_FACTORY;
+	switch (gone) {
+	case FW_JOURNAL_TOKEN:
+		return type == FW_TYPE_FACTORY;
+	case FW_JOURNAL_PIV:
+		return type < FW_TYPE_PIV_FIRST;
+	default:
+		return true;
+	}
 }
 
-static void copy_living(struct writer *w, const struct fw_change *change, size_t count, enum kind kind)
+static void copy_living(struct writer *w, const struct fw_change *change, size_t count, enum fw_journal_scope gone)
 {
 	for (size_t i = 0; i < TYPES; i++) {
-		if (!lives_on(types[i].type, kind))
+		if (!lives_on(types[i].type, gone))
 			continue;
 		for (uint16_t n = 0; n < types[i].count && !w->failed; n++) {
 			uint16_t object = FW_OBJECT(types[i].type, n);
@@ -507,8 +520,10 @@ static void scrub_other_bank(struct fw *fw)
 }
 
 /* Write the other bank: what lives on, and the changes. Its header makes it the live one. */
-static enum fw_journal_result move_bank(struct fw *fw, const struct fw_change *change, size_t count, enum kind kind)
+static enum fw_journal_result move_bank(
+	struct fw *fw, const struct fw_change *change, size_t count, enum fw_journal_scope gone)
 {
+	const enum kind kind = gone == NOTHING_GOES ? KIND_MOVED : KIND_RESET;
 	struct fw_journal *j = &fw->journal;
 	uint32_t bank = j->formatted ? other_bank(j) : 0, sequence = j->sequence + 1, found = 0;
 	uint8_t found_kind = 0;
@@ -517,7 +532,7 @@ static enum fw_journal_result move_bank(struct fw *fw, const struct fw_change *c
 	if (!erase_bank(fw, bank))
 		return FW_JOURNAL_FAILED;
 	struct writer w = writer_at(fw, bank + HEADER_SIZE, sequence);
-	copy_living(&w, change, count, kind);
+	copy_living(&w, change, count, gone);
 	for (size_t i = 0; i < count; i++)
 		if (!change[i].remove)
 			write_change(&w, &change[i]);
@@ -561,12 +576,12 @@ static uint32_t transaction_size(const struct fw_change *change, size_t count)
 }
 
 /* Of the objects that live on. */
-static uint32_t live_before(struct fw *fw, enum kind kind)
+static uint32_t live_before(struct fw *fw, enum fw_journal_scope gone)
 {
 	uint32_t live = 0;
 
 	for (size_t i = 0; i < TYPES; i++) {
-		for (uint16_t n = 0; n < types[i].count && lives_on(types[i].type, kind); n++) {
+		for (uint16_t n = 0; n < types[i].count && lives_on(types[i].type, gone); n++) {
 			const struct fw_entry *e = entry_of(&fw->journal, FW_OBJECT(types[i].type, n));
 			live += e->at != 0 ? record_size(e->len) : 0;
 		}
@@ -575,13 +590,13 @@ static uint32_t live_before(struct fw *fw, enum kind kind)
 }
 
 /* What the living objects will take after these changes. */
-static uint32_t live_after(struct fw *fw, const struct fw_change *change, size_t count, enum kind kind)
+static uint32_t live_after(struct fw *fw, const struct fw_change *change, size_t count, enum fw_journal_scope gone)
 {
-	uint32_t live = live_before(fw, kind);
+	uint32_t live = live_before(fw, gone);
 
 	for (size_t i = 0; i < count; i++) {
 		const struct fw_entry *e = entry_of(&fw->journal, change[i].object);
-		if (e && e->at != 0 && lives_on((uint8_t)(change[i].object >> 8), kind))
+		if (e && e->at != 0 && lives_on((uint8_t)(change[i].object >> 8), gone))
 			live -= record_size(e->len);
 		if (!change[i].remove)
 			live += record_size((uint32_t)change_len(&change[i]));
@@ -595,24 +610,25 @@ enum fw_journal_result fw_journal_commit(struct fw *fw, const struct fw_change *
 
 	if (j->damaged)
 		return FW_JOURNAL_FAILED;
-	if (live_after(fw, change, count, KIND_MOVED) > fw_journal_total(fw))
+	if (live_after(fw, change, count, NOTHING_GOES) > fw_journal_total(fw))
 		return FW_JOURNAL_FULL;
 	if (j->scrub)
 		scrub_other_bank(fw);
 	if (!j->formatted || j->torn || transaction_size(change, count) > j->bank + j->bank_size - j->tail)
-		return move_bank(fw, change, count, KIND_MOVED);
+		return move_bank(fw, change, count, NOTHING_GOES);
 	return append(fw, change, count);
 }
 
-enum fw_journal_result fw_journal_replace(struct fw *fw, const struct fw_change *change, size_t count)
+enum fw_journal_result fw_journal_replace(
+	struct fw *fw, enum fw_journal_scope gone, const struct fw_change *change, size_t count)
 {
 	bool formatted = fw->journal.formatted;
 
 	if (fw->journal.damaged)
 		return FW_JOURNAL_FAILED;
-	if (live_after(fw, change, count, KIND_RESET) > fw_journal_total(fw))
+	if (live_after(fw, change, count, gone) > fw_journal_total(fw))
 		return FW_JOURNAL_FULL;
-	enum fw_journal_result result = move_bank(fw, change, count, KIND_RESET);
+	enum fw_journal_result result = move_bank(fw, change, count, gone);
 	if (result == FW_JOURNAL_OK && formatted) {
 		fw->journal.scrub = true;
 		scrub_other_bank(fw);

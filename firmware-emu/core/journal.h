@@ -36,6 +36,13 @@ enum fw_object_type {
 	FW_TYPE_CERT_DER = 0x16,
 	FW_TYPE_DATA = 0x17, /* head */
 	FW_TYPE_DATA_VALUE = 0x18,
+
+	/* The PIV application's (piv.h): its own, numbered by its own tables. */
+	FW_TYPE_PIV = 0x20, /* settings */
+	FW_TYPE_PIV_FIRST = FW_TYPE_PIV,
+	FW_TYPE_PIV_KEY = 0x21, /* head, as FW_TYPE_KEY's */
+	FW_TYPE_PIV_KEY_BLOB = 0x22,
+	FW_TYPE_PIV_DATA = 0x23,
 };
 
 #define FW_OBJECT(type, number) ((uint16_t)((type) << 8 | (number)))
@@ -44,7 +51,7 @@ enum fw_object_type {
 #define FW_OBJECT_TRIES      FW_OBJECT(FW_TYPE_STATE, 1) /* a byte for each PIN */
 #define FW_OBJECT_TOKEN      FW_OBJECT(FW_TYPE_STATE, 2) /* policy, tries of the user PIN, label */
 #define FW_OBJECT_PIN(pin)   FW_OBJECT(FW_TYPE_STATE, 3 + (pin))
-#define FW_STATE_OBJECTS     5
+#define FW_STATE_OBJECTS     8
 
 #define FW_OBJECT_PIN_PAST FW_OBJECT(FW_TYPE_PIN_PAST, 0)
 
@@ -57,8 +64,14 @@ enum fw_object_type {
 #define FW_OBJECT_UNLOCK_COUNTER    FW_OBJECT(FW_TYPE_FACTORY, 5) /* responses accepted (2); absent: none */
 #define FW_FACTORY_OBJECTS          6
 
+#define FW_OBJECT_PIV  FW_OBJECT(FW_TYPE_PIV, 0)
+#define FW_PIV_OBJECTS 1
+#define FW_PIV_KEYS    24 /* slots: piv.h */
+#define FW_PIV_DATA    43 /* objects: piv_data.c */
+
 #define FW_OBJECT_SLOTS                                                                                                \
-	(FW_STATE_OBJECTS + 1 + FW_FACTORY_OBJECTS + 9 * FW_CONTAINERS + 2 * FW_CERTIFICATES + 2 * FW_DATA_OBJECTS)
+	(FW_STATE_OBJECTS + 1 + FW_FACTORY_OBJECTS + 9 * FW_CONTAINERS + 2 * FW_CERTIFICATES + 2 * FW_DATA_OBJECTS +   \
+		FW_PIV_OBJECTS + 2 * FW_PIV_KEYS + FW_PIV_DATA)
 
 struct fw_change {
 	uint16_t object;
@@ -101,8 +114,16 @@ void fw_journal_preview(struct fw *fw, const struct fw_change *change, size_t co
 
 /* All or nothing, durable on return. Each object occurs at most once. */
 enum fw_journal_result fw_journal_commit(struct fw *fw, const struct fw_change *change, size_t count);
-/* The same, and every object that is not in the transaction, nor the factory's, is gone, from the flash too. */
-enum fw_journal_result fw_journal_replace(struct fw *fw, const struct fw_change *change, size_t count);
+/* What a reset takes away. */
+enum fw_journal_scope {
+	FW_JOURNAL_TOKEN, /* all but what the factory gave */
+	FW_JOURNAL_PIV,   /* what is of the PIV application */
+	FW_JOURNAL_SCOPES,
+};
+
+/* The same, and every object of the scope that is not in the transaction is gone, from the flash too. */
+enum fw_journal_result fw_journal_replace(
+	struct fw *fw, enum fw_journal_scope gone, const struct fw_change *change, size_t count);
 
 bool fw_object_exists(struct fw *fw, uint16_t object);
 /* 0 when there is no such object. */

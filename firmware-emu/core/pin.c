@@ -12,7 +12,16 @@ enum fw_pin fw_pin_of(uint8_t reference)
 
 uint8_t fw_pin_role(enum fw_pin pin)
 {
-	return pin == FW_PIN_USER ? FW_USER | FW_FRESH : FW_SO;
+	switch (pin) {
+	case FW_PIN_USER:
+		return FW_USER | FW_FRESH;
+	case FW_PIN_SO:
+		return FW_SO;
+	case FW_PIN_PIV:
+		return FW_PIV_PIN | FW_PIV_FRESH;
+	default:
+		return 0;
+	}
 }
 
 bool fw_pin_possible(struct bytes value)
@@ -168,13 +177,23 @@ bool fw_pin_put(struct fw *fw, struct fw_transaction *t, const struct fw_policy 
 
 /* ---- trying ---- */
 
+uint16_t fw_pin_wrong(const struct fw *fw, enum fw_pin pin)
+{
+	uint8_t left = fw->tries[pin];
+
+	return (uint16_t)(SW_TRIES_LEFT | (left > FW_TRIES_MAX ? FW_TRIES_MAX : left));
+}
+
 uint16_t fw_pin_try(struct fw *fw, const struct fw_command *command, enum fw_pin pin, struct bytes value)
+{
+	return fw_pin_possible(value) ? fw_pin_try_any(fw, command, pin, value) : SW_WRONG_DATA;
+}
+
+uint16_t fw_pin_try_any(struct fw *fw, const struct fw_command *command, enum fw_pin pin, struct bytes value)
 {
 	struct fw_transaction t = {.count = 0};
 	bool right;
 
-	if (!fw_pin_possible(value))
-		return SW_WRONG_DATA;
 	if (!fw_object_exists(fw, FW_OBJECT_PIN(pin)))
 		return SW_REFERENCE_NOT_FOUND;
 	if (fw->tries[pin] == 0)
@@ -188,5 +207,20 @@ uint16_t fw_pin_try(struct fw *fw, const struct fw_command *command, enum fw_pin
 	if (right)
 		return SW_OK;
 	command->channel->security = (uint8_t)(command->channel->security & ~fw_pin_role(pin));
-	return (uint16_t)(SW_TRIES_LEFT | fw->tries[pin]);
+	return fw_pin_wrong(fw, pin);
+}
+
+uint16_t fw_pin_give_back(struct fw *fw, enum fw_pin pin)
+{
+	struct fw_transaction t = {.count = 0};
+
+	fw_transaction_tries(fw, &t, pin, fw->tries_max[pin]);
+	return fw_commit(fw, &t);
+}
+
+uint16_t fw_pin_refuse(struct fw *fw, enum fw_pin tried, uint16_t why)
+{
+	uint16_t sw = fw_pin_give_back(fw, tried);
+
+	return sw == SW_OK ? why : sw;
 }

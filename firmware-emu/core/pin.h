@@ -51,5 +51,13 @@ bool fw_pin_put(struct fw *fw, struct fw_transaction *t, const struct fw_policy 
  * transaction gives the tries back. Wrong: 63Cx, and the role ends on this channel. Also 6A80, 6A88, 6983, 6581.
  */
 uint16_t fw_pin_try(struct fw *fw, const struct fw_command *command, enum fw_pin pin, struct bytes value);
+/* The same whatever the value is: what can be no PIN is a wrong one. */
+uint16_t fw_pin_try_any(struct fw *fw, const struct fw_command *command, enum fw_pin pin, struct bytes value);
+/* 63Cx with the tries that are left; it can say no more than 15. */
+uint16_t fw_pin_wrong(const struct fw *fw, enum fw_pin pin);
+/* The PIN that was tried was right. */
+uint16_t fw_pin_give_back(struct fw *fw, enum fw_pin pin);
+/* It was right, but what it was given for is refused: no try is lost. Passes `why` through. */
+uint16_t fw_pin_refuse(struct fw *fw, enum fw_pin tried, uint16_t why);
 
 #endif

@@ -2,13 +2,14 @@
 #include "firmware-emu/core/state.h"
 #include "firmware-emu/core/directory.h"
 #include "firmware-emu/core/factory.h"
+#include "firmware-emu/core/piv.h"
 
-/* A byte for each PIN. Of firmware 0.1.0, which knew no unlock key, there are two. */
+/* A byte for each PIN. Firmware 0.1.0 knew no unlock key, and 0.2.0 no PIV: there are two, or three. */
 static bool load_tries(struct fw *fw)
 {
 	size_t len = fw_object_len(fw, FW_OBJECT_TRIES);
 
-	if (len != FW_PINS && len != FW_PIN_UNLOCK)
+	if (len != FW_PINS && len != FW_PIN_PIV && len != FW_PIN_UNLOCK)
 		return false;
 	return fw_object_read(fw, FW_OBJECT_TRIES, 0, fw->tries, len);
 }
@@ -32,7 +33,7 @@ static bool load_token(struct fw *fw)
 	struct bytes label = cursor_rest(&c);
 	bytes_copy(fw->label, label);
 	fw->label_len = (uint8_t)label.len;
-	return load_tries(fw);
+	return load_tries(fw) && fw_piv_load(fw);
 }
 
 struct fw_policy fw_policy_default(const struct fw *fw)
@@ -45,6 +46,7 @@ struct fw_policy fw_policy_default(const struct fw *fw)
 static void forget(struct fw *fw)
 {
 	fw->gave = 0;
+	fw->piv = (struct fw_piv_settings){0};
 	fw->policy = fw_policy_default(fw);
 	fw->label_len = 0;
 	for (size_t i = 0; i < FW_PINS; i++)
@@ -190,5 +192,10 @@ uint16_t fw_commit_replace(struct fw *fw, struct fw_transaction *t)
 {
 	put_generation(fw, t);
 	fw->digest_valid = false;
-	return finish(fw, fw_journal_replace(fw, t->change, t->count));
+	return finish(fw, fw_journal_replace(fw, FW_JOURNAL_TOKEN, t->change, t->count));
+}
+
+uint16_t fw_commit_piv_reset(struct fw *fw, struct fw_transaction *t)
+{
+	return finish(fw, fw_journal_replace(fw, FW_JOURNAL_PIV, t->change, t->count));
 }

@@ -18,6 +18,10 @@
 #define FW_USER  0x01
 #define FW_SO    0x02
 #define FW_FRESH 0x04
+/* Of the PIV application (piv.h); a channel has the one or the other, by what is selected on it. */
+#define FW_PIV_PIN   0x08
+#define FW_PIV_FRESH 0x10 /* nothing came between VERIFY and now */
+#define FW_PIV_ADMIN 0x20 /* who knows the management key */
 
 /* Life cycle (protocol 1.5). It is not stored: which PINs exist tells it. */
 enum fw_life {
@@ -31,6 +35,8 @@ enum fw_pin {
 	FW_PIN_USER,
 	FW_PIN_SO,
 	FW_PIN_UNLOCK, /* no PIN, but the unlock key: it has tries as they have */
+	FW_PIN_PIV,    /* of the PIV application: eight bytes as they come, padded */
+	FW_PIN_PUK,
 	FW_PINS,
 };
 
@@ -49,9 +55,18 @@ enum fw_pin {
 /* Flags of the policy (tag 8A). */
 #define FW_POLICY_CHANNEL 0x01 /* PINs inside a secure channel only */
 #define FW_POLICY_CHANGE  0x02 /* a user PIN that the SO set must be changed before use */
+#define FW_POLICY_PIV     0x04 /* the PIV application is there */
+#define FW_POLICY_YUBICO  0x08 /* and has Yubico's public extensions */
 
 struct fw_policy {
 	uint8_t min, max, classes, history, flags;
+};
+
+/* Of the PIV application, without its management key. */
+struct fw_piv_settings {
+	uint8_t defaults;  /* FW_PIV_DEFAULT_*: this is still what everybody knows */
+	uint8_t algorithm; /* of the management key */
+	uint8_t touch;     /* its policy */
 };
 
 struct fw_application;
@@ -64,9 +79,18 @@ struct fw_unlock {
 	uint8_t guesses;   /* responses that may still be wrong; 0: there is no R */
 };
 
+/* A challenge or witness that the PIV application gave: good for the next command only. */
+struct fw_piv_step {
+	uint8_t tag; /* 81: challenge, 80: witness; 0: there is none */
+	uint8_t algorithm;
+	uint8_t value[16], len;
+};
+
 struct fw_channel {
 	bool open;
 	uint8_t security;
+	bool piv_fresh;                        /* the command before this one was a VERIFY that succeeded */
+	struct fw_piv_step piv_step, piv_next; /* what the command before this one gave; what this one gives */
 	struct fw_unlock unlock;
 	const struct fw_application *application;
 	struct scp_session session; /* messaging.h; the security state is its own */
@@ -89,6 +113,7 @@ struct fw {
 	uint8_t tries[FW_PINS], tries_max[FW_PINS];
 	uint8_t gave; /* by the factory: factory.h */
 	uint16_t unlock_counter;
+	struct fw_piv_settings piv;
 	struct fw_policy policy;
 	uint8_t label[FW_LABEL_MAX];
 	uint8_t label_len;
@@ -138,5 +163,7 @@ uint16_t fw_commit(struct fw *fw, struct fw_transaction *t);
 uint16_t fw_commit_public(struct fw *fw, struct fw_transaction *t);
 /* Everything the token held is gone, and this is what it holds now. */
 uint16_t fw_commit_replace(struct fw *fw, struct fw_transaction *t);
+/* Everything of the PIV application is gone, and this is what it holds now. */
+uint16_t fw_commit_piv_reset(struct fw *fw, struct fw_transaction *t);
 
 #endif
