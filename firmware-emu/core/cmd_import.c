@@ -163,7 +163,8 @@ static uint16_t agree(struct fw *fw, const struct fw_command *command, struct by
 	if (!fw_algorithm_input(a, operation, transport.len))
 		return SW_WRONG_DATA;
 	uint16_t sw = fw_key_policies(fw, command->channel, &key);
-	return sw == SW_OK ? fw_key_operate(fw, number, a->number, operation, transport, z) : sw;
+	return sw == SW_OK ? fw_key_operate(fw, FW_OBJECT(FW_TYPE_KEY_BLOB, number), a->number, operation, transport, z)
+			   : sw;
 }
 
 static uint16_t open_wrapped(

@@ -147,13 +147,13 @@ uint16_t fw_key_policies(struct fw *fw, struct fw_channel *channel, const struct
 	return SW_OK;
 }
 
-uint16_t fw_key_operate(struct fw *fw, uint8_t number, uint8_t algorithm, enum hal_operation operation,
+uint16_t fw_key_operate(struct fw *fw, uint16_t object, uint8_t algorithm, enum hal_operation operation,
 	struct bytes input, struct builder *result)
 {
 	struct builder blob = builder_of(fw->blob, sizeof(fw->blob));
 	enum hal_result done = HAL_FAILED;
 
-	if (fw_object_append(fw, FW_OBJECT(FW_TYPE_KEY_BLOB, number), &blob))
+	if (fw_object_append(fw, object, &blob))
 		done = hal_key_operate(fw->hal, algorithm, operation, builder_bytes(&blob), input, result);
 	bytes_wipe(fw->blob, sizeof(fw->blob));
 	if (done == HAL_BAD_INPUT)
@@ -181,7 +181,8 @@ uint16_t fw_general_authenticate(struct fw *fw, const struct fw_command *command
 	if (sw != SW_OK)
 		return sw;
 	size_t whole = tlv_begin(answer, 0x7C), value = tlv_begin(answer, 0x82);
-	sw = fw_key_operate(fw, command->p2, algorithm->number, use.operation, use.input, answer);
+	sw = fw_key_operate(
+		fw, FW_OBJECT(FW_TYPE_KEY_BLOB, command->p2), algorithm->number, use.operation, use.input, answer);
 	tlv_end(answer, value);
 	tlv_end(answer, whole);
 	return sw;

@@ -35,8 +35,8 @@ uint16_t fw_key_store(struct fw *fw, uint8_t number, const struct fw_key *key, s
 
 /* The key's own policies, before each use: who must have agreed. A status word. */
 uint16_t fw_key_policies(struct fw *fw, struct fw_channel *channel, const struct fw_key *key);
-/* Use it. 6A80 for a wrong input. Uses fw->blob. */
-uint16_t fw_key_operate(struct fw *fw, uint8_t number, uint8_t algorithm, enum hal_operation operation,
+/* Use the private half in this object. 6A80 for a wrong input. Uses fw->blob. */
+uint16_t fw_key_operate(struct fw *fw, uint16_t object, uint8_t algorithm, enum hal_operation operation,
 	struct bytes input, struct builder *result);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Yubico's extensions tell: version, serial number, metadata, attestation (protocol 9.8). */
 #include "common/tlv.h"
-#include "firmware-emu/core/directory.h"
 #include "firmware-emu/core/factory.h"
+#include "firmware-emu/core/key.h"
 #include "firmware-emu/core/piv.h"
 #include "firmware-emu/core/x509.h"
 
@@ -10,7 +10,6 @@
 #define REFERENCE_PUK 0x81
 #define REFERENCE_KEY 0x9B
 #define NO_ALGORITHM  0xFF
-#define ORIGIN_TOKEN  0
 
 /* What clients judge the extensions by: up to 5.6 the set is the one that is built here. */
 static const uint8_t version[] = {5, 4, 3};
@@ -143,7 +142,7 @@ uint16_t fw_piv_attest(struct fw *fw, const struct fw_command *command, struct b
 		return SW_REFERENCE_NOT_FOUND;
 	if (!fw_key_load_from(fw, FW_OBJECT(FW_TYPE_PIV_KEY, number), &key))
 		return SW_INTERNAL;
-	if (key.origin != ORIGIN_TOKEN)
+	if (key.origin != FW_KEY_GENERATED)
 		return SW_CONDITIONS;
 	hal_serial(fw->hal, about.serial);
 	return fw_x509_put(fw, &x, answer);

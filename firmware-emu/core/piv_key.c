@@ -2,13 +2,11 @@
 /* GENERATE ASYMMETRIC KEY PAIR, GENERAL AUTHENTICATE with a slot's key (protocol 9.7; SP 800-73-4 part
  * 2, 3.2.4, 3.3.2). */
 #include "common/tlv.h"
-#include "firmware-emu/core/algorithm.h"
 #include "firmware-emu/core/der.h"
-#include "firmware-emu/core/directory.h"
+#include "firmware-emu/core/key.h"
 #include "firmware-emu/core/piv.h"
 
-#define TOUCH_MS     15000
-#define ORIGIN_TOKEN 0
+#define TOUCH_MS 15000
 
 /* ---- GENERATE ---- */
 
@@ -53,7 +51,7 @@ static bool parse_generate(const struct fw *fw, const struct fw_command *command
 	if (exponent.data && (!a->rsa || !bytes_equal(exponent, BYTES_OF(only_exponent))))
 		return false;
 	key->algorithm = a->number;
-	key->origin = ORIGIN_TOKEN;
+	key->origin = FW_KEY_GENERATED;
 	key->usage = (uint16_t)(FW_USAGE_SIGN | (a->rsa ? FW_USAGE_DECRYPT : FW_USAGE_DERIVE));
 	return take_policies(fw, command->p2, pin, touch, key);
 }
@@ -138,31 +136,13 @@ static void put_result(struct builder *answer, const struct fw_algorithm *a, con
 	tlv_end(answer, whole);
 }
 
-static uint16_t operate(
-	struct fw *fw, uint8_t number, const struct fw_algorithm *a, const struct use *u, struct builder *answer)
-{
-	struct builder blob = builder_of(fw->blob, sizeof(fw->blob));
-	uint8_t raw[HAL_RESULT_MAX];
-	struct builder result = builder_of(raw, sizeof(raw));
-	enum hal_result done = HAL_FAILED;
-
-	if (fw_object_append(fw, FW_OBJECT(FW_TYPE_PIV_KEY_BLOB, number), &blob))
-		done = hal_key_operate(fw->hal, a->number, u->operation, builder_bytes(&blob), u->input, &result);
-	bytes_wipe(fw->blob, sizeof(fw->blob));
-	if (done == HAL_OK && !result.failed)
-		put_result(answer, a, u, builder_bytes(&result));
-	bytes_wipe(raw, sizeof(raw));
-	if (done == HAL_BAD_INPUT)
-		return SW_WRONG_DATA;
-	return done == HAL_OK && !result.failed ? SW_OK : SW_INTERNAL;
-}
-
 uint16_t fw_piv_use_key(struct fw *fw, const struct fw_command *command, struct builder *answer)
 {
 	const struct fw_algorithm *a = fw_algorithm(command->p1);
 	struct fw_key key;
 	struct use use;
-	uint8_t number;
+	uint8_t raw[HAL_RESULT_MAX], number;
+	struct builder result = builder_of(raw, sizeof(raw));
 
 	if (!a || !fw_piv_slot(command->p2, &number))
 		return SW_WRONG_P1P2;
@@ -176,5 +156,10 @@ uint16_t fw_piv_use_key(struct fw *fw, const struct fw_command *command, struct 
 		return SW_WRONG_DATA;
 	if (key.touch != FW_PIV_TOUCH_NEVER && !hal_touch(fw->hal, TOUCH_MS))
 		return SW_SECURITY_STATUS;
-	return operate(fw, number, a, &use, answer);
+	uint16_t sw = fw_key_operate(
+		fw, FW_OBJECT(FW_TYPE_PIV_KEY_BLOB, number), a->number, use.operation, use.input, &result);
+	if (sw == SW_OK)
+		put_result(answer, a, &use, builder_bytes(&result));
+	bytes_wipe(raw, sizeof(raw));
+	return sw;
 }
