@@ -2,7 +2,9 @@
 include tests/faults/p11.mk
 
 # The firmware core, losing power.
-FAULT_TESTS += tests/faults/test_powercut
+FAULT_TESTS += tests/faults/test_powercut tests/faults/test_powercut_piv
+tests_faults_test_powercut_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_faults_test_powercut_piv_LDADD = libwirepiv.la $(wire_ldadd)
 tests_faults_test_powercut_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_powercut_LDADD = $(wire_ldadd)
 

@@ -34,6 +34,7 @@ bool hal_random(struct hal *h, uint8_t *to, size_t n) { (void)h; (void)to; (void
 void hal_serial(struct hal *h, uint8_t s[8]) { (void)h; s[0] = 0; }
 bool hal_touch(struct hal *h, uint32_t ms) { (void)h; (void)ms; return false; }
 bool hal_sha256(struct hal *h, struct bytes in, uint8_t d[32]) { (void)h; (void)in; (void)d; return false; }
+bool hal_tdes_encrypt(struct hal *h, const uint8_t k[24], uint8_t b[8]) { (void)h; (void)k; b[0] = 0; return false; }
 bool hal_aes_cbc_encrypt(struct hal *h, struct bytes k, uint8_t *iv, uint8_t *d, size_t n)
 { (void)h; (void)k; (void)iv; (void)d; (void)n; return false; }
 bool hal_aes_cbc_decrypt(struct hal *h, struct bytes k, uint8_t *iv, uint8_t *d, size_t n)

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Power goes at every flash operation of every command of the PIV application, written as asked and torn in two ways:
+ * afterwards the token is as before the command or as after it, but for the try that a code may have cost. What "is"
+ * means: each object, the metadata of each key and code, and which of the codes open it.
+ */
+#include <string.h>
+
+#include "firmware-emu/core/state.h"
+#include "tests/wire/piv.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* What a client can see, joined. */
+struct view {
+	uint8_t bytes[8192];
+	size_t len;
+	uint8_t tries[2]; /* of PIN and PUK: judged apart */
+};
+
+static void add(struct view *v, uint16_t sw, struct bytes data)
+{
+	struct builder b = builder_of(v->bytes, sizeof(v->bytes));
+
+	b.len = v->len;
+	builder_u16(&b, sw);
+	builder_put(&b, data);
+	assert_false(b.failed);
+	v->len = b.len;
+}
+
+static void see(struct view *v, struct ramtoken *t, const char *command)
+{
+	struct bytes answer = ramtoken_transceive(t, wire_hex(command));
+
+	assert_true(answer.len >= 2);
+	add(v, 0, answer);
+}
+
+/* The status of a code's metadata without the tries left, which are kept apart. */
+static void see_code(struct view *v, struct ramtoken *t, const char *command, uint8_t *tries)
+{
+	struct bytes answer = wire(t, command, SW_OK);
+
+	assert_int_equal(answer.len, 10);
+	*tries = answer.data[9];
+	add(v, 0, BYTES(answer.data, 9));
+}
+
+static void look(struct view *v, struct ramtoken *t)
+{
+	static const char *const questions[] = {"00CB3FFF055C035FC10200", "00CB3FFF055C035FC10700",
+		"00CB3FFF055C035FC10500", "00CB3FFF055C035FC10A00", "00CB3FFF055C037FFFFF00", "00F7009A00",
+		"00F7009C00", "00F7008200", "00F7009B00"};
+	static const char *const pins[] = {"0020008008" PIN_246813, "0020008008" PIN_998877, "0020008008" PIN_123456};
+	static const char *const puks[] = {"002C008010" PUK_OURS PIN_WRONG, "002C008010" PUK_OTHER PIN_WRONG};
+	static const char *const keys[] = {KEY_OURS, KEY_KNOWN};
+	struct ramtoken_moment *now;
+
+	v->len = 0;
+	t->hal.cut_at = 0;
+	ramtoken_power_cycle(t);
+	piv_select(t);
+	for (size_t i = 0; i < COUNT(questions); i++)
+		see(v, t, questions[i]);
+	see_code(v, t, "00F7008000", &v->tries[0]);
+	see_code(v, t, "00F7008100", &v->tries[1]);
+	now = ramtoken_moment_take(t);
+	for (size_t i = 0; i < COUNT(pins) + COUNT(puks); i++) {
+		struct bytes answer =
+			ramtoken_transceive(t, wire_hex(i < COUNT(pins) ? pins[i] : puks[i - COUNT(pins)]));
+		uint16_t sw = (uint16_t)(answer.data[0] << 8 | answer.data[1]);
+		add(v, (sw & 0xFFF0) == SW_TRIES_LEFT ? SW_TRIES_LEFT : sw, BYTES_NONE);
+		ramtoken_moment_return(now, t);
+	}
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		struct bytes metadata = wire(t, "00F7009B00", SW_OK);
+		const uint8_t algorithm = metadata.data[2];
+		uint8_t challenge[16], raw[32];
+		struct builder b = builder_of(raw, sizeof(raw));
+		struct bytes c = wire_apdu(t, 0, 0x87, algorithm, 0x9B, wire_hex("7C028100"), APDU_LE_MAX, SW_OK);
+		memcpy(challenge, c.data + 4, c.len - 4);
+		size_t body = tlv_begin(&b, 0x7C);
+		tlv_put(&b, 0x82, piv_encrypt(algorithm, keys[i], BYTES(challenge, c.len - 4), 0));
+		tlv_end(&b, body);
+		add(v, wire_any(t, 0, 0x87, algorithm, 0x9B, builder_bytes(&b), 0, NULL), BYTES_NONE);
+		ramtoken_moment_return(now, t);
+	}
+	ramtoken_moment_free(now);
+}
+
+static bool same(const struct view *a, const struct view *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* clang-format off */
+static const struct scene {
+	const char *command;
+	int tried; /* 0: PIN, 1: PUK may have cost a try; -1: none */
+	uint16_t sw;
+} scenes[] = {
+	{"0020008008" PIN_246813, 0, SW_OK},
+	{"0020008008" PIN_WRONG, 0, 0x63C1},
+	{"0024008010" PIN_246813 PIN_998877, 0, SW_OK},
+	{"0024008010" PIN_246813 PIN_123456, 0, SW_OK},
+	{"0024008010" PIN_WRONG PIN_123456, 0, 0x63C1},
+	{"0024008010" PIN_246813 "FFFFFFFFFFFFFFFF", 0, SW_WRONG_DATA},
+	{"0024008110" PUK_OURS PUK_OTHER, 1, SW_OK},
+	{"002C008010" PUK_OURS PIN_998877, 1, SW_OK},
+	{"002C008010" PUK_OTHER PIN_998877, 1, 0x63C2},
+	{"0047009A05AC03800111", -1, SW_OK},   /* in place of another key */
+	{"0047008205AC03800114", -1, SW_OK},   /* a new one */
+	{"00DB3FFF0D5C035FC10553060102030405 06", -1, SW_OK},
+	{"00DB3FFF0D5C035FC10A5306010203040506", -1, SW_OK},
+	{"00DB3FFF075C035FC1055300", -1, SW_OK},
+	{"00FA0507", -1, SW_OK},
+	{"00FFFFFF1B039B18" KEY_KNOWN, -1, SW_OK},
+	{"00FFFFFF1B0A9B18" KEY_OURS, -1, SW_OK},
+};
+/* clang-format on */
+
+/* Keys in 9A and 9C, a certificate in 5FC105, two tries left of the PIN; everything verified. */
+static struct ramtoken *prepared(void)
+{
+	/* A small flash: erasing a bank is a point for each of its sectors. */
+	const struct ramtoken_options small = {.flash_size = 96 * 1024, .sector = 4096};
+	struct ramtoken *t = ramtoken_new(&small);
+
+	assert_int_equal(piv_initialize(t, PIV_FLAGS | PIV_YUBICO, PIV_TEMPLATE), SW_OK);
+	piv_select(t);
+	wire(t, "0020008008" PIN_WRONG, 0x63C2);
+	piv_admin(t);
+	piv_generate(t, 0x9A, 0x11, 0, 0);
+	piv_generate(t, 0x9C, 0x07, 0, 0);
+	piv_put(t, 0x5FC105, wire_hex("70020102"), SW_OK);
+	return t;
+}
+
+/* With a tail that a cut left unclean, the next transaction moves everything to the other bank. */
+static void ready(struct ramtoken *t, const struct scene *s, bool moves)
+{
+	if (moves) {
+		t->hal.torn = RAMHAL_TORN_GARBAGE;
+		t->hal.cut_at = 1;
+		assert_int_equal(ramtoken_transceive(t, wire_hex("00DB3FFF075C035FC1055300")).len, 0);
+		t->hal.cut_at = 0;
+	}
+	ramtoken_power_cycle(t);
+	piv_select(t);
+	piv_admin(t);
+	if (s->command[2] == 'F' && s->command[3] == 'A')
+		piv_log_in(t);
+}
+
+/* Before or after, and no try more than before but what the command gives. */
+static void judge(const struct scene *s, const struct view *is, const struct view *before, const struct view *after)
+{
+	if (same(is, after) && memcmp(is->tries, after->tries, 2) == 0)
+		return;
+	if (!same(is, before))
+		fail_msg("%s: neither before nor after", s->command);
+	for (int i = 0; i < 2; i++)
+		if (is->tries[i] != before->tries[i] && (i != s->tried || is->tries[i] + 1 != before->tries[i]))
+			fail_msg("%s: %d tries of code %d", s->command, is->tries[i], i);
+}
+
+static void each_command_is_one_transaction(void **state)
+{
+	static const enum ramhal_torn torn[] = {RAMHAL_TORN_PREFIX, RAMHAL_TORN_GARBAGE};
+	static struct view before, after, is;
+	unsigned long points = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(scenes); i++) {
+		const struct scene *s = &scenes[i / 2];
+		struct ramtoken *t = prepared();
+		struct ramtoken_moment *start;
+		ready(t, s, i % 2);
+		start = ramtoken_moment_take(t);
+		look(&before, t);
+		ramtoken_moment_return(start, t);
+		struct bytes answer = ramtoken_transceive(t, wire_hex(s->command));
+		uint16_t sw = (uint16_t)(answer.data[answer.len - 2] << 8 | answer.data[answer.len - 1]);
+		if (sw != s->sw)
+			fail_msg("%s: %04X instead of %04X", s->command, sw, s->sw);
+		look(&after, t);
+		for (size_t how = 0; how < COUNT(torn); how++)
+			for (unsigned long at = 1;; at++) {
+				ramtoken_moment_return(start, t);
+				t->hal.torn = torn[how];
+				t->hal.cut_at = at;
+				bool whole = ramtoken_transceive(t, wire_hex(s->command)).len > 0;
+				look(&is, t);
+				judge(s, &is, &before, &after);
+				if (whole)
+					break;
+				points++;
+			}
+		ramtoken_moment_free(start);
+		ramtoken_free(t);
+	}
+	print_message("%lu points\n", points);
+	assert_true(points > 500);
+}
+
+/* A write that fails: the command says so, and the token is as before, but for the try. */
+static void a_failing_flash_changes_nothing(void **state)
+{
+	static struct view before, after, is;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(scenes); i++) {
+		const struct scene *s = &scenes[i / 2];
+		struct ramtoken *t = prepared();
+		struct ramtoken_moment *start;
+		ready(t, s, i % 2);
+		start = ramtoken_moment_take(t);
+		look(&before, t);
+		ramtoken_moment_return(start, t);
+		(void)ramtoken_transceive(t, wire_hex(s->command));
+		look(&after, t);
+		for (unsigned long at = 1;; at++) {
+			ramtoken_moment_return(start, t);
+			t->hal.fail_at = at;
+			struct bytes answer = ramtoken_transceive(t, wire_hex(s->command));
+			uint16_t sw = (uint16_t)(answer.data[answer.len - 2] << 8 | answer.data[answer.len - 1]);
+			bool reached = t->hal.fail_at == 0;
+			t->hal.fail_at = 0;
+			look(&is, t);
+			judge(s, &is, &before, &after);
+			if (!reached)
+				break;
+			if (sw == SW_OK)
+				assert_true(same(&is, &after));
+		}
+		ramtoken_moment_free(start);
+		ramtoken_free(t);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_command_is_one_transaction),
+		cmocka_unit_test(a_failing_flash_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
