@@ -96,6 +96,8 @@ struct bytes crypto_curve_oid(enum crypto_key_type type);
 bool crypto_curve_type(struct bytes oid_der, enum crypto_key_type *type);
 /* An EC key whose point is on its curve and is not the point at infinity. */
 bool crypto_point_valid(const struct crypto_pubkey *key);
+/* d G for a private value d (big-endian), as 04 || X || Y. False when d is not from 1 to the order less one. */
+bool crypto_point_of(enum crypto_key_type type, struct bytes d, struct builder *point);
 
 /* ---- signatures (crypto_verify.c) ---- */
 

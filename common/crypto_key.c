@@ -4,6 +4,10 @@
 #include "common/crypto_evp.h"
 #include "common/tlv.h"
 
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/objects.h>
+
 enum der_tag {
 	DER_INTEGER = 0x02,
 	DER_BIT_STRING = 0x03,
@@ -220,6 +224,38 @@ bool crypto_point_valid(const struct crypto_pubkey *key)
 
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(evp);
+	crypto_clear_errors();
+	return ok;
+}
+
+static EC_GROUP *group_of(enum crypto_key_type type)
+{
+	static const int nids[CRYPTO_KEY_TYPES] = {
+		[CRYPTO_EC_P256] = NID_X9_62_prime256v1,
+		[CRYPTO_EC_P384] = NID_secp384r1,
+		[CRYPTO_EC_P521] = NID_secp521r1,
+	};
+	return is_curve(type) ? EC_GROUP_new_by_curve_name(nids[type]) : NULL;
+}
+
+bool crypto_point_of(enum crypto_key_type type, struct bytes d, struct builder *point)
+{
+	EC_GROUP *group = group_of(type);
+	EC_POINT *q = group ? EC_POINT_new(group) : NULL;
+	BN_CTX *ctx = BN_CTX_secure_new();
+	BIGNUM *n = BN_secure_new();
+	size_t size = 1 + 2 * crypto_field_size(type);
+	bool ok = q && ctx && n && d.len <= CRYPTO_POINT_MAX && BN_bin2bn(d.data, (int)d.len, n) && !BN_is_zero(n) &&
+		  BN_cmp(n, EC_GROUP_get0_order(group)) < 0 && EC_POINT_mul(group, q, n, NULL, NULL, ctx) == 1;
+
+	if (ok) {
+		uint8_t *room = builder_room(point, size);
+		ok = room && EC_POINT_point2oct(group, q, POINT_CONVERSION_UNCOMPRESSED, room, size, ctx) == size;
+	}
+	BN_clear_free(n);
+	BN_CTX_free(ctx);
+	EC_POINT_free(q);
+	EC_GROUP_free(group);
 	crypto_clear_errors();
 	return ok;
 }

@@ -6,8 +6,8 @@
  * certificate, unless the template asks for a CKA_ID that differs from the key's; there is one such place a key, and a
  * second certificate replaces the first one (a renewal needs no deletion). All others are kept beside.
  *
- * Keys are born on the token, never brought to it: a template for a private key is refused. A public key alone has no
- * place there either, but as a session object it can verify and encrypt.
+ * Keys are born on the token, except exchange pairs that somebody else keeps (import.c). A public key alone has no
+ * place there, but as a session object it can verify and encrypt.
  */
 #include "pkcs11/p11.h"
 
@@ -95,9 +95,7 @@ static CK_RV check_fixed(const struct template *t)
 
 static CK_RV refuse_class(CK_OBJECT_CLASS class)
 {
-	if (class == CKO_PRIVATE_KEY)
-		p11_log("private keys are made on the token and never brought to it: use C_GenerateKeyPair");
-	else if (class == CKO_SECRET_KEY)
+	if (class == CKO_SECRET_KEY)
 		p11_log("secret keys come from C_DeriveKey only");
 	else
 		return CKR_ATTRIBUTE_VALUE_INVALID;
@@ -291,8 +289,15 @@ static CK_RV create_session(struct p11_session *s, const struct template *t, CK_
 static CK_RV create(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *handle)
 {
 	struct template t;
-	CK_RV rv = read_template(s, list, count, &t);
+	CK_OBJECT_CLASS class = CKO_DATA;
+	CK_RV rv = p11_template_check(list, count);
 
+	if (rv == CKR_OK)
+		rv = p11_take_ulong(list, count, CKA_CLASS, &class, NULL);
+	if (rv == CKR_OK && class == CKO_PRIVATE_KEY)
+		return p11_import(s, list, count, handle);
+	if (rv == CKR_OK)
+		rv = read_template(s, list, count, &t);
 	if (rv != CKR_OK)
 		return rv;
 	if (!t.token)

@@ -208,8 +208,7 @@ static CK_RV read_usage(struct request *r)
 	return CKR_OK;
 }
 
-/* Programs pair keys and certificates by CKA_ID: without one in the templates, the first small number that is free. */
-static CK_RV default_id(struct p11_session *s, struct request *r)
+CK_RV p11_free_id(struct p11_session *s, uint8_t *id, size_t *len)
 {
 	const struct ukey_directory *d = NULL;
 	bool taken[256] = {false};
@@ -224,10 +223,11 @@ static CK_RV default_id(struct p11_session *s, struct request *r)
 		if (d->certificates[i].id_len == 1)
 			taken[d->certificates[i].id[0]] = true;
 	ukey_directory_unref(d);
-	for (unsigned n = 1; n < 256 && !r->how.id_len; n++)
+	*len = 0;
+	for (unsigned n = 1; n < 256 && !*len; n++)
 		if (!taken[n]) {
-			r->id[0] = (uint8_t)n;
-			r->how.id_len = 1;
+			*id = (uint8_t)n;
+			*len = 1;
 		}
 	return CKR_OK;
 }
@@ -254,7 +254,7 @@ static CK_RV read_names(struct p11_session *s, struct request *r)
 	if (rv == CKR_OK && !r->label[0])
 		rv = p11_take_text(r->public, r->public_count, CKA_LABEL, r->label, UKEY_LABEL_MAX);
 	if (rv == CKR_OK && !id.len)
-		rv = default_id(s, r);
+		rv = p11_free_id(s, r->id, &r->how.id_len);
 	return rv;
 }
 

@@ -10,7 +10,7 @@ libp11core_la_SOURCES = \
 	pkcs11/object.c pkcs11/find.c pkcs11/attribute.c pkcs11/attribute.h pkcs11/attribute_key.c \
 	pkcs11/attribute_stored.c pkcs11/attribute_session.c pkcs11/template.c pkcs11/create.c \
 	pkcs11/mechanism.c pkcs11/key.c pkcs11/sign.c pkcs11/verify.c pkcs11/decrypt.c pkcs11/digest.c \
-	pkcs11/keygen.c pkcs11/derive.c
+	pkcs11/keygen.c pkcs11/import.c pkcs11/derive.c
 
 p11module_LTLIBRARIES = ukey-pkcs11.la
 ukey_pkcs11_la_SOURCES =

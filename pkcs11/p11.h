@@ -355,6 +355,16 @@ CK_OBJECT_CLASS p11_class(const struct p11_view *view);
 /* Does it match every attribute of the template? What must be read for it is looked at last. */
 CK_RV p11_matches(struct p11_view *view, const CK_ATTRIBUTE *list, CK_ULONG count, bool *matches);
 
+/* ---- keygen.c ---- */
+
+/* Programs pair keys and certificates by CKA_ID: for a key without one, the first small number that is free. */
+CK_RV p11_free_id(struct p11_session *s, uint8_t *id, size_t *len);
+
+/* ---- import.c ---- */
+
+/* C_CreateObject of a private key: an exchange pair from outside, or a refusal that says why. */
+CK_RV p11_import(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *handle);
+
 /* ---- mechanism.c ---- */
 
 enum p11_scheme {
