@@ -183,12 +183,11 @@ CK_RV p11_attribute(struct p11_view *view, CK_ATTRIBUTE_TYPE type, struct p11_va
 	value->data = NULL;
 	value->len = 0;
 	value->heap = NULL;
-	if (view->object.kind == P11_SESSION_OBJECT)
-		return p11_session_attribute(view, type, value);
 	row = row_of(view, type);
-	if (!row)
-		return CKR_ATTRIBUTE_TYPE_INVALID;
-	rv = row->get(view, row->argument, value);
+	if (view->object.kind == P11_SESSION_OBJECT)
+		rv = p11_session_attribute(view, type, value);
+	else
+		rv = row ? row->get(view, row->argument, value) : CKR_ATTRIBUTE_TYPE_INVALID;
 	if (rv != CKR_OK)
 		p11_value_clear(value);
 	return rv;

@@ -81,7 +81,25 @@ CK_RV p11_get_number(struct p11_view *view, CK_ULONG argument, struct p11_value 
 CK_RV p11_get_empty(struct p11_view *view, CK_ULONG argument, struct p11_value *value);
 CK_RV p11_get_sensitive(struct p11_view *view, CK_ULONG argument, struct p11_value *value);
 
+/* ---- attribute_key.c ---- */
+
+/* CKA_ALLOWED_MECHANISMS of a key of this type that may be used so (CKF_SIGN ...). */
+CK_RV p11_give_mechanisms(struct p11_value *value, CK_KEY_TYPE type, CK_FLAGS flags);
+
 /* ---- attribute_stored.c ---- */
+
+enum p11_part {
+	P11_PART_WHOLE,
+	P11_PART_SUBJECT,
+	P11_PART_ISSUER,
+	P11_PART_SERIAL,
+	P11_PART_START,
+	P11_PART_END,
+	P11_PART_SPKI,
+	P11_PART_CHECK,
+};
+/* Borrowed from the DER; `cert` is NULL when that is no certificate: then it has a value and nothing more. */
+CK_RV p11_give_part(struct p11_value *value, enum p11_part part, struct bytes der, const struct crypto_cert *cert);
 
 const struct ukey_certificate_entry *p11_certificate_entry(const struct p11_view *v);
 /* The label of a private data object stands in its content. */

@@ -107,11 +107,20 @@ static CK_RV public_key_info(struct p11_view *v, CK_ULONG argument, struct p11_v
 	return rv == CKR_OK ? p11_give(value, value->heap, len) : rv;
 }
 
+CK_RV p11_give_mechanisms(struct p11_value *value, CK_KEY_TYPE type, CK_FLAGS flags)
+{
+	size_t n = p11_mechanisms_of(type, flags, NULL, 0);
+
+	value->heap = calloc(n + 1, sizeof(CK_MECHANISM_TYPE));
+	if (!value->heap)
+		return CKR_HOST_MEMORY;
+	p11_mechanisms_of(type, flags, (CK_MECHANISM_TYPE *)value->heap, n);
+	return p11_give(value, value->heap, n * sizeof(CK_MECHANISM_TYPE));
+}
+
 static CK_RV allowed_mechanisms(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
 {
-	CK_KEY_TYPE type = v->key->modulus ? CKK_RSA : CKK_EC;
 	CK_FLAGS flags = 0;
-	size_t n;
 
 	if (v->key->usage & UKEY_USE_SIGN)
 		flags |= argument ? CKF_SIGN : CKF_VERIFY;
@@ -119,12 +128,7 @@ static CK_RV allowed_mechanisms(struct p11_view *v, CK_ULONG argument, struct p1
 		flags |= argument ? CKF_DECRYPT : CKF_ENCRYPT;
 	if ((v->key->usage & UKEY_USE_DERIVE) && argument)
 		flags |= CKF_DERIVE;
-	n = p11_mechanisms_of(type, flags, NULL, 0);
-	value->heap = calloc(n + 1, sizeof(CK_MECHANISM_TYPE));
-	if (!value->heap)
-		return CKR_HOST_MEMORY;
-	p11_mechanisms_of(type, flags, (CK_MECHANISM_TYPE *)value->heap, n);
-	return p11_give(value, value->heap, n * sizeof(CK_MECHANISM_TYPE));
+	return p11_give_mechanisms(value, v->key->modulus ? CKK_RSA : CKK_EC, flags);
 }
 
 /* clang-format off */

@@ -3,6 +3,72 @@
 #include "pkcs11/attribute.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+/* ---- what follows from the rest of the list ---- */
+
+static struct bytes listed(const struct p11_view *v, CK_ATTRIBUTE_TYPE type)
+{
+	return p11_take_bytes(v->object.attributes->list, v->object.attributes->count, type);
+}
+
+static bool listed_bool(const struct p11_view *v, CK_ATTRIBUTE_TYPE type, bool otherwise)
+{
+	p11_take_bool(v->object.attributes->list, v->object.attributes->count, type, &otherwise, NULL);
+	return otherwise;
+}
+
+static CK_RV certificate(struct p11_view *v, CK_ULONG part, struct p11_value *value)
+{
+	struct bytes der = listed(v, CKA_VALUE);
+	struct crypto_cert cert;
+	bool is_parsed = crypto_cert_parse(der, &cert);
+
+	return p11_give_part(value, (enum p11_part)part, der, is_parsed ? &cert : NULL);
+}
+
+static CK_RV modulus_bits(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
+{
+	struct crypto_pubkey key;
+
+	(void)argument;
+	if (p11_public_from_attributes(v->object.attributes->list, v->object.attributes->count, &key) != CKR_OK ||
+		key.type != CRYPTO_RSA)
+		return CKR_ATTRIBUTE_TYPE_INVALID;
+	return p11_get_number(v, crypto_pubkey_bits(&key), value);
+}
+
+/* The standard's default is empty; programs that read it (p11tool, Go) are glad of the key. */
+static CK_RV public_key_info(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
+{
+	struct crypto_pubkey key;
+	struct builder b;
+
+	(void)argument;
+	if (p11_public_from_attributes(v->object.attributes->list, v->object.attributes->count, &key) != CKR_OK)
+		return p11_give(value, "", 0);
+	value->heap = malloc(CRYPTO_SPKI_MAX);
+	if (!value->heap)
+		return CKR_HOST_MEMORY;
+	b = builder_of(value->heap, CRYPTO_SPKI_MAX);
+	if (!crypto_pubkey_to_spki(&key, &b))
+		return p11_give(value, "", 0);
+	return p11_give_bytes(value, builder_bytes(&b));
+}
+
+static CK_RV allowed_mechanisms(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
+{
+	CK_ULONG type = CK_UNAVAILABLE_INFORMATION;
+	CK_FLAGS flags = listed_bool(v, CKA_VERIFY, true) ? CKF_VERIFY : 0;
+
+	(void)argument;
+	if (listed_bool(v, CKA_ENCRYPT, true))
+		flags |= CKF_ENCRYPT;
+	p11_take_ulong(v->object.attributes->list, v->object.attributes->count, CKA_KEY_TYPE, &type, NULL);
+	return p11_give_mechanisms(value, type, flags);
+}
+
+/* ---- the defaults ---- */
 
 /* What the list of a session object does not say. */
 /* clang-format off */
@@ -20,6 +86,23 @@ static const struct {
 	{CKA_ID,                 CKO_CERTIFICATE, p11_get_empty,  0},
 	{CKA_TRUSTED,            CKO_CERTIFICATE, p11_get_truth,  false},
 	{CKA_CERTIFICATE_CATEGORY, CKO_CERTIFICATE, p11_get_number, CK_CERTIFICATE_CATEGORY_UNSPECIFIED},
+	{CKA_SUBJECT,            CKO_CERTIFICATE, certificate,    P11_PART_SUBJECT},
+	{CKA_ISSUER,             CKO_CERTIFICATE, certificate,    P11_PART_ISSUER},
+	{CKA_SERIAL_NUMBER,      CKO_CERTIFICATE, certificate,    P11_PART_SERIAL},
+	{CKA_START_DATE,         CKO_CERTIFICATE, certificate,    P11_PART_START},
+	{CKA_END_DATE,           CKO_CERTIFICATE, certificate,    P11_PART_END},
+	{CKA_PUBLIC_KEY_INFO,    CKO_CERTIFICATE, certificate,    P11_PART_SPKI},
+	{CKA_CHECK_VALUE,        CKO_CERTIFICATE, certificate,    P11_PART_CHECK},
+	{CKA_URL,                CKO_CERTIFICATE, p11_get_empty,  0},
+	{CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CKO_CERTIFICATE, p11_get_empty, 0},
+	{CKA_HASH_OF_ISSUER_PUBLIC_KEY, CKO_CERTIFICATE, p11_get_empty, 0},
+	{CKA_NAME_HASH_ALGORITHM, CKO_CERTIFICATE, p11_get_number, CKM_SHA_1},
+	{CKA_JAVA_MIDP_SECURITY_DOMAIN, CKO_CERTIFICATE, p11_get_number, CK_SECURITY_DOMAIN_UNSPECIFIED},
+	{CKA_MODULUS_BITS,       CKO_PUBLIC_KEY,  modulus_bits,   0},
+	{CKA_PUBLIC_KEY_INFO,    CKO_PUBLIC_KEY,  public_key_info, 0},
+	{CKA_ALLOWED_MECHANISMS, CKO_PUBLIC_KEY,  allowed_mechanisms, 0},
+	{CKA_WRAP_TEMPLATE,      CKO_PUBLIC_KEY,  p11_get_empty,  0},
+	{CKA_ENCAPSULATE,        CKO_PUBLIC_KEY,  p11_get_truth,  false},
 	{CKA_LABEL,              CKO_PUBLIC_KEY,  p11_get_empty,  0},
 	{CKA_ID,                 CKO_PUBLIC_KEY,  p11_get_empty,  0},
 	{CKA_SUBJECT,            CKO_PUBLIC_KEY,  p11_get_empty,  0},

@@ -2,6 +2,8 @@
 /* Attributes of certificates and data on the token. The directory has what searches ask for; the rest is read once. */
 #include "pkcs11/attribute.h"
 
+#include <string.h>
+
 /* ---- what has to be read ---- */
 
 static CK_RV read_certificate(struct p11_view *v)
@@ -48,16 +50,31 @@ static CK_RV id(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
 	return p11_give(value, v->key->id, v->key->id_len);
 }
 
-enum part {
-	PART_WHOLE,
-	PART_SUBJECT,
-	PART_ISSUER,
-	PART_SERIAL,
-	PART_START,
-	PART_END,
-	PART_SPKI,
-	PART_CHECK,
-};
+CK_RV p11_give_part(struct p11_value *value, enum p11_part part, struct bytes der, const struct crypto_cert *cert)
+{
+	if (part == P11_PART_WHOLE)
+		return p11_give_bytes(value, der);
+	if (part == P11_PART_CHECK) {
+		if (!crypto_digest(CRYPTO_SHA1, der, value->store))
+			return CKR_HOST_MEMORY;
+		return p11_give(value, value->store, 3);
+	}
+	if (!cert)
+		return p11_give(value, "", 0);
+	switch (part) {
+	case P11_PART_SUBJECT:
+		return p11_give_bytes(value, cert->subject);
+	case P11_PART_ISSUER:
+		return p11_give_bytes(value, cert->issuer);
+	case P11_PART_SERIAL:
+		return p11_give_bytes(value, cert->serial);
+	case P11_PART_SPKI:
+		return p11_give_bytes(value, cert->spki);
+	default:
+		memcpy(value->store, part == P11_PART_START ? cert->not_before : cert->not_after, sizeof(CK_DATE));
+		return p11_give(value, value->store, sizeof(CK_DATE));
+	}
+}
 
 static CK_RV certificate(struct p11_view *v, CK_ULONG part, struct p11_value *value)
 {
@@ -65,30 +82,8 @@ static CK_RV certificate(struct p11_view *v, CK_ULONG part, struct p11_value *va
 
 	if (rv != CKR_OK)
 		return rv;
-	if (part == PART_WHOLE)
-		return p11_give(value, v->certificate, v->certificate_len);
-	if (part == PART_CHECK) {
-		if (!crypto_digest(CRYPTO_SHA1, BYTES(v->certificate, v->certificate_len), value->store))
-			return CKR_HOST_MEMORY;
-		return p11_give(value, value->store, 3);
-	}
-	/* Somebody wrote what is no certificate: it has a value and nothing more. */
-	if (!v->is_parsed)
-		return p11_get_empty(v, 0, value);
-	switch (part) {
-	case PART_SUBJECT:
-		return p11_give_bytes(value, v->parsed.subject);
-	case PART_ISSUER:
-		return p11_give_bytes(value, v->parsed.issuer);
-	case PART_SERIAL:
-		return p11_give_bytes(value, v->parsed.serial);
-	case PART_SPKI:
-		return p11_give_bytes(value, v->parsed.spki);
-	case PART_START:
-		return p11_give(value, v->parsed.not_before, sizeof(CK_DATE));
-	default:
-		return p11_give(value, v->parsed.not_after, sizeof(CK_DATE));
-	}
+	return p11_give_part(value, (enum p11_part)part, BYTES(v->certificate, v->certificate_len),
+		v->is_parsed ? &v->parsed : NULL);
 }
 
 static CK_RV category(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
@@ -146,14 +141,14 @@ static const struct p11_row rows[] = {
 	{CKA_TRUSTED,                    P11_CERT,  p11_get_truth,  false,                              P11_KNOWN},
 	{CKA_CERTIFICATE_TYPE,           P11_CERT,  p11_get_number, CKC_X_509,                          P11_KNOWN},
 	{CKA_CERTIFICATE_CATEGORY,       P11_CERT,  category,       CK_CERTIFICATE_CATEGORY_TOKEN_USER, P11_KNOWN},
-	{CKA_VALUE,                      P11_CERT,  certificate,    PART_WHOLE,                         P11_READ},
-	{CKA_SUBJECT,                    P11_CERT,  certificate,    PART_SUBJECT,                       P11_READ},
-	{CKA_ISSUER,                     P11_CERT,  certificate,    PART_ISSUER,                        P11_READ},
-	{CKA_SERIAL_NUMBER,              P11_CERT,  certificate,    PART_SERIAL,                        P11_READ},
-	{CKA_START_DATE,                 P11_CERT,  certificate,    PART_START,                         P11_READ},
-	{CKA_END_DATE,                   P11_CERT,  certificate,    PART_END,                           P11_READ},
-	{CKA_PUBLIC_KEY_INFO,            P11_CERT,  certificate,    PART_SPKI,                          P11_READ},
-	{CKA_CHECK_VALUE,                P11_CERT,  certificate,    PART_CHECK,                         P11_READ},
+	{CKA_VALUE,                      P11_CERT,  certificate,    P11_PART_WHOLE,                         P11_READ},
+	{CKA_SUBJECT,                    P11_CERT,  certificate,    P11_PART_SUBJECT,                       P11_READ},
+	{CKA_ISSUER,                     P11_CERT,  certificate,    P11_PART_ISSUER,                        P11_READ},
+	{CKA_SERIAL_NUMBER,              P11_CERT,  certificate,    P11_PART_SERIAL,                        P11_READ},
+	{CKA_START_DATE,                 P11_CERT,  certificate,    P11_PART_START,                         P11_READ},
+	{CKA_END_DATE,                   P11_CERT,  certificate,    P11_PART_END,                           P11_READ},
+	{CKA_PUBLIC_KEY_INFO,            P11_CERT,  certificate,    P11_PART_SPKI,                          P11_READ},
+	{CKA_CHECK_VALUE,                P11_CERT,  certificate,    P11_PART_CHECK,                         P11_READ},
 	{CKA_URL,                        P11_CERT,  p11_get_empty,  0,                                  P11_KNOWN},
 	{CKA_HASH_OF_SUBJECT_PUBLIC_KEY, P11_CERT,  p11_get_empty,  0,                                  P11_KNOWN},
 	{CKA_HASH_OF_ISSUER_PUBLIC_KEY,  P11_CERT,  p11_get_empty,  0,                                  P11_KNOWN},

@@ -22,32 +22,51 @@ struct template
 	bool token, is_private;
 };
 
-/* What a template for each class may name. */
+/* What a template for each class may name, and what a value of it looks like. */
 /* clang-format off */
 enum { IN_DATA = 1, IN_CERT = 2, IN_PUB = 4, IN_ALL = 7 };
+enum form { OCTETS, TRUTH, NUMBER, DATE };
 static const struct {
 	CK_ATTRIBUTE_TYPE type;
 	unsigned in;
+	enum form form;
 } known[] = {
-	{CKA_CLASS, IN_ALL}, {CKA_TOKEN, IN_ALL}, {CKA_PRIVATE, IN_ALL}, {CKA_MODIFIABLE, IN_ALL},
-	{CKA_COPYABLE, IN_ALL}, {CKA_DESTROYABLE, IN_ALL}, {CKA_LABEL, IN_ALL},
-	{CKA_APPLICATION, IN_DATA}, {CKA_OBJECT_ID, IN_DATA}, {CKA_VALUE, IN_DATA | IN_CERT},
-	{CKA_CERTIFICATE_TYPE, IN_CERT}, {CKA_TRUSTED, IN_CERT | IN_PUB}, {CKA_CERTIFICATE_CATEGORY, IN_CERT},
-	{CKA_CHECK_VALUE, IN_CERT}, {CKA_START_DATE, IN_CERT | IN_PUB}, {CKA_END_DATE, IN_CERT | IN_PUB},
-	{CKA_PUBLIC_KEY_INFO, IN_CERT | IN_PUB}, {CKA_SUBJECT, IN_CERT | IN_PUB}, {CKA_ID, IN_CERT | IN_PUB},
-	{CKA_ISSUER, IN_CERT}, {CKA_SERIAL_NUMBER, IN_CERT}, {CKA_URL, IN_CERT},
-	{CKA_HASH_OF_SUBJECT_PUBLIC_KEY, IN_CERT}, {CKA_HASH_OF_ISSUER_PUBLIC_KEY, IN_CERT},
-	{CKA_JAVA_MIDP_SECURITY_DOMAIN, IN_CERT}, {CKA_NAME_HASH_ALGORITHM, IN_CERT},
-	{CKA_KEY_TYPE, IN_PUB}, {CKA_DERIVE, IN_PUB}, {CKA_ENCRYPT, IN_PUB}, {CKA_VERIFY, IN_PUB},
-	{CKA_VERIFY_RECOVER, IN_PUB}, {CKA_WRAP, IN_PUB}, {CKA_ALLOWED_MECHANISMS, IN_PUB}, {CKA_MODULUS, IN_PUB},
-	{CKA_MODULUS_BITS, IN_PUB}, {CKA_PUBLIC_EXPONENT, IN_PUB}, {CKA_EC_PARAMS, IN_PUB}, {CKA_EC_POINT, IN_PUB},
-	{CKA_WRAP_TEMPLATE, IN_PUB}, {CKA_ENCAPSULATE, IN_PUB},
+	{CKA_CLASS, IN_ALL, NUMBER}, {CKA_TOKEN, IN_ALL, TRUTH}, {CKA_PRIVATE, IN_ALL, TRUTH},
+	{CKA_MODIFIABLE, IN_ALL, TRUTH}, {CKA_COPYABLE, IN_ALL, TRUTH}, {CKA_DESTROYABLE, IN_ALL, TRUTH},
+	{CKA_LABEL, IN_ALL, OCTETS}, {CKA_APPLICATION, IN_DATA, OCTETS}, {CKA_OBJECT_ID, IN_DATA, OCTETS},
+	{CKA_VALUE, IN_DATA | IN_CERT, OCTETS}, {CKA_CERTIFICATE_TYPE, IN_CERT, NUMBER},
+	{CKA_TRUSTED, IN_CERT | IN_PUB, TRUTH}, {CKA_CERTIFICATE_CATEGORY, IN_CERT, NUMBER},
+	{CKA_CHECK_VALUE, IN_CERT, OCTETS}, {CKA_START_DATE, IN_CERT | IN_PUB, DATE},
+	{CKA_END_DATE, IN_CERT | IN_PUB, DATE}, {CKA_PUBLIC_KEY_INFO, IN_CERT | IN_PUB, OCTETS},
+	{CKA_SUBJECT, IN_CERT | IN_PUB, OCTETS}, {CKA_ID, IN_CERT | IN_PUB, OCTETS}, {CKA_ISSUER, IN_CERT, OCTETS},
+	{CKA_SERIAL_NUMBER, IN_CERT, OCTETS}, {CKA_URL, IN_CERT, OCTETS},
+	{CKA_HASH_OF_SUBJECT_PUBLIC_KEY, IN_CERT, OCTETS}, {CKA_HASH_OF_ISSUER_PUBLIC_KEY, IN_CERT, OCTETS},
+	{CKA_JAVA_MIDP_SECURITY_DOMAIN, IN_CERT, NUMBER}, {CKA_NAME_HASH_ALGORITHM, IN_CERT, NUMBER},
+	{CKA_KEY_TYPE, IN_PUB, NUMBER}, {CKA_DERIVE, IN_PUB, TRUTH}, {CKA_ENCRYPT, IN_PUB, TRUTH},
+	{CKA_VERIFY, IN_PUB, TRUTH}, {CKA_VERIFY_RECOVER, IN_PUB, TRUTH}, {CKA_WRAP, IN_PUB, TRUTH},
+	{CKA_ALLOWED_MECHANISMS, IN_PUB, OCTETS}, {CKA_MODULUS, IN_PUB, OCTETS}, {CKA_MODULUS_BITS, IN_PUB, NUMBER},
+	{CKA_PUBLIC_EXPONENT, IN_PUB, OCTETS}, {CKA_EC_PARAMS, IN_PUB, OCTETS}, {CKA_EC_POINT, IN_PUB, OCTETS},
+	{CKA_WRAP_TEMPLATE, IN_PUB, OCTETS}, {CKA_ENCAPSULATE, IN_PUB, TRUTH},
 };
 /* Bookkeeping that only the token does. */
 static const CK_ATTRIBUTE_TYPE ours[] = {
 	CKA_UNIQUE_ID, CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE,
 };
 /* clang-format on */
+
+static bool has_form(const CK_ATTRIBUTE *a, enum form form)
+{
+	switch (form) {
+	case TRUTH:
+		return a->ulValueLen == sizeof(CK_BBOOL);
+	case NUMBER:
+		return a->ulValueLen == sizeof(CK_ULONG);
+	case DATE:
+		return !a->ulValueLen || a->ulValueLen == sizeof(CK_DATE);
+	default:
+		return true;
+	}
+}
 
 static CK_RV check_known(const struct template *t)
 {
@@ -59,37 +78,47 @@ static CK_RV check_known(const struct template *t)
 		for (size_t j = 0; j < sizeof(ours) / sizeof(*ours); j++)
 			if (ours[j] == t->list[i].type)
 				return CKR_ATTRIBUTE_READ_ONLY;
-		for (size_t j = 0; j < sizeof(known) / sizeof(*known) && !found; j++)
+		for (size_t j = 0; j < sizeof(known) / sizeof(*known) && !found; j++) {
 			found = known[j].type == t->list[i].type && (known[j].in & in);
+			if (found && !has_form(&t->list[i], known[j].form))
+				return CKR_ATTRIBUTE_VALUE_INVALID;
+		}
 		if (!found)
 			return CKR_ATTRIBUTE_TYPE_INVALID;
 	}
 	return CKR_OK;
 }
 
-/* Only what is as the object will be may be asked for. */
+/* Only what is as the object will be may be asked for. Trust is for nobody here to give, on the token or off it. */
 static CK_RV check_fixed(const struct template *t)
 {
+	/* clang-format off */
 	static const struct {
 		CK_ATTRIBUTE_TYPE type;
-		bool value;
+		bool value, in_session;
 	} fixed[] = {
-		{CKA_MODIFIABLE,  true },
-                {CKA_DESTROYABLE, true },
-                {CKA_TRUSTED,     false}
-        };
+		{CKA_TRUSTED,     false, true},
+		{CKA_MODIFIABLE,  true,  false},
+		{CKA_DESTROYABLE, true,  false},
+	};
+	/* What the token has no place for: may be named when it is empty. */
+	static const CK_ATTRIBUTE_TYPE empty[] = {
+		CKA_URL, CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CKA_HASH_OF_ISSUER_PUBLIC_KEY,
+	};
+	/* clang-format on */
 
-	if (!t->token)
-		return CKR_OK;
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
 		bool value = fixed[i].value;
 		CK_RV rv = p11_take_bool(t->list, t->count, fixed[i].type, &value, NULL);
 
 		if (rv != CKR_OK)
 			return rv;
-		if (value != fixed[i].value)
+		if (value != fixed[i].value && (t->token || fixed[i].in_session))
 			return CKR_TEMPLATE_INCONSISTENT;
 	}
+	for (size_t i = 0; t->token && i < sizeof(empty) / sizeof(*empty); i++)
+		if (p11_take_bytes(t->list, t->count, empty[i]).len)
+			return CKR_TEMPLATE_INCONSISTENT;
 	return CKR_OK;
 }
 
@@ -270,16 +299,31 @@ static CK_RV session_public(const struct template *t)
 	return rv;
 }
 
+/* Its other attributes are read out of it when they are asked for. */
+static CK_RV session_certificate(const struct template *t)
+{
+	struct bytes der = p11_take_bytes(t->list, t->count, CKA_VALUE);
+	CK_ULONG type = CKC_X_509;
+	struct crypto_cert cert;
+	bool present;
+	CK_RV rv = p11_take_ulong(t->list, t->count, CKA_CERTIFICATE_TYPE, &type, &present);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (!der.len || !present)
+		return CKR_TEMPLATE_INCOMPLETE;
+	return type == CKC_X_509 && crypto_cert_parse(der, &cert) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
 static CK_RV create_session(struct p11_session *s, const struct template *t, CK_OBJECT_HANDLE *handle)
 {
 	struct p11_attributes *attributes;
-	struct bytes der = p11_take_bytes(t->list, t->count, CKA_VALUE);
 	CK_RV rv = CKR_OK;
 
 	if (t->class == CKO_PUBLIC_KEY)
 		rv = session_public(t);
-	else if (t->class == CKO_CERTIFICATE && (!der.len || !p11_find(t->list, t->count, CKA_CERTIFICATE_TYPE)))
-		rv = CKR_TEMPLATE_INCOMPLETE;
+	else if (t->class == CKO_CERTIFICATE)
+		rv = session_certificate(t);
 	if (rv != CKR_OK)
 		return rv;
 	attributes = p11_attributes_new(t->list, t->count, NULL, 0);
@@ -329,6 +373,38 @@ CK_RV C_CreateObject(
 
 /* ---- copies ---- */
 
+/* Values of the right form; and what the standard lets nobody change in an object of that class (2.40, 4.1.3, 4.6). */
+static CK_RV check_values(const struct p11_attributes *old, const CK_ATTRIBUTE *list, CK_ULONG count, bool in_copy)
+{
+	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
+	bool copyable = true, then = true;
+
+	p11_take_ulong(old->list, old->count, CKA_CLASS, &class, NULL);
+	p11_take_bool(old->list, old->count, CKA_COPYABLE, &copyable, NULL);
+	for (CK_ULONG i = 0; i < count; i++) {
+		const CK_ATTRIBUTE_TYPE type = list[i].type;
+
+		for (size_t j = 0; j < sizeof(known) / sizeof(*known); j++)
+			if (known[j].type == type && !has_form(&list[i], known[j].form))
+				return CKR_ATTRIBUTE_VALUE_INVALID;
+		if (class == CKO_CERTIFICATE && (type == CKA_SUBJECT || type == CKA_START_DATE || type == CKA_END_DATE))
+			return CKR_ATTRIBUTE_READ_ONLY;
+		if (!in_copy && (type == CKA_MODIFIABLE || type == CKA_DESTROYABLE))
+			return CKR_ATTRIBUTE_READ_ONLY;
+		if (type == CKA_COPYABLE && p11_take_bool(&list[i], 1, type, &then, NULL) == CKR_OK && then &&
+			!copyable)
+			return CKR_ATTRIBUTE_READ_ONLY;
+	}
+	return CKR_OK;
+}
+
+static bool is_data(const struct p11_attributes *a)
+{
+	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
+
+	return p11_take_ulong(a->list, a->count, CKA_CLASS, &class, NULL) == CKR_OK && class == CKO_DATA;
+}
+
 /* In a copy and in a session object these may be changed; the two switches in one direction only. */
 static CK_RV check_change(const struct p11_attributes *old, const CK_ATTRIBUTE *a)
 {
@@ -340,6 +416,8 @@ static CK_RV check_change(const struct p11_attributes *old, const CK_ATTRIBUTE *
 	for (size_t i = 0; i < sizeof(free_ones) / sizeof(*free_ones); i++)
 		if (free_ones[i] == a->type)
 			return CKR_OK;
+	if (a->type == CKA_VALUE && is_data(old))
+		return CKR_OK;
 	if (a->type != CKA_SENSITIVE && a->type != CKA_EXTRACTABLE)
 		return p11_find(old->list, old->count, a->type) ? CKR_ATTRIBUTE_READ_ONLY : CKR_ATTRIBUTE_TYPE_INVALID;
 	p11_take_bool(old->list, old->count, a->type, &now, NULL);
@@ -362,6 +440,8 @@ static CK_RV copy(struct p11_session *s, const struct p11_view *from, const CK_A
 	p11_take_bool(old->list, old->count, CKA_COPYABLE, &copyable, NULL);
 	if (!copyable)
 		return CKR_ACTION_PROHIBITED;
+	if (rv == CKR_OK)
+		rv = check_values(old, list, count, true);
 	for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
 		rv = check_change(old, &list[i]);
 	if (rv == CKR_OK)
@@ -538,6 +618,7 @@ static CK_RV change_session(struct p11_session *s, const struct p11_view *v, con
 	p11_take_bool(old->list, old->count, CKA_MODIFIABLE, &modifiable, NULL);
 	if (!modifiable)
 		return CKR_ACTION_PROHIBITED;
+	rv = check_values(old, c->list, c->count, false);
 	for (CK_ULONG i = 0; rv == CKR_OK && i < c->count; i++)
 		rv = c->list[i].type == CKA_TOKEN || c->list[i].type == CKA_PRIVATE ? CKR_ATTRIBUTE_READ_ONLY
 										    : check_change(old, &c->list[i]);

@@ -99,6 +99,135 @@ static void test_built_in_stay(void **state)
 	}
 }
 
+/* ---- session objects: whatever their template leaves out ---- */
+
+struct expected {
+	CK_ATTRIBUTE_TYPE type;
+	long size;  /* -1: any but none */
+	long value; /* of one of that size; -1: any */
+};
+
+static void answers(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, const struct expected *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		CK_BYTE room[2048];
+		CK_ULONG number = 0, len = bench_get(s, o, rows[i].type, room, sizeof(room));
+
+		if (len == CK_UNAVAILABLE_INFORMATION || (rows[i].size >= 0 && len != (CK_ULONG)rows[i].size))
+			fprintf(stderr, "attribute 0x%lx: %lu bytes\n", rows[i].type, len);
+		assert_true(len != CK_UNAVAILABLE_INFORMATION);
+		if (rows[i].size >= 0)
+			assert_int_equal(len, rows[i].size);
+		else
+			assert_true(len > 0);
+		if (rows[i].value < 0)
+			continue;
+		assert_true(len == 1 || len == sizeof(number));
+		if (len == 1)
+			number = room[0];
+		else
+			memcpy(&number, room, sizeof(number));
+		assert_int_equal(number, rows[i].value);
+	}
+}
+
+#define BOOL(value)  1, value
+#define ULONG(value) sizeof(CK_ULONG), value
+#define EMPTY        0, -1
+#define SOME         -1, -1
+/* clang-format off */
+#define OF_ALL \
+	{CKA_CLASS, sizeof(CK_ULONG), -1}, {CKA_UNIQUE_ID, SOME}, {CKA_TOKEN, BOOL(0)}, {CKA_PRIVATE, BOOL(0)}, \
+	{CKA_MODIFIABLE, BOOL(1)}, {CKA_COPYABLE, BOOL(1)}, {CKA_DESTROYABLE, BOOL(1)}, {CKA_LABEL, EMPTY}
+
+static const struct expected of_data[] = {
+	OF_ALL, {CKA_APPLICATION, EMPTY}, {CKA_OBJECT_ID, EMPTY}, {CKA_VALUE, EMPTY},
+};
+static const struct expected of_certificate[] = {
+	OF_ALL, {CKA_CERTIFICATE_TYPE, ULONG(CKC_X_509)}, {CKA_TRUSTED, BOOL(0)},
+	{CKA_CERTIFICATE_CATEGORY, ULONG(CK_CERTIFICATE_CATEGORY_UNSPECIFIED)}, {CKA_CHECK_VALUE, 3, -1},
+	{CKA_START_DATE, 8, -1}, {CKA_END_DATE, 8, -1}, {CKA_PUBLIC_KEY_INFO, 91, -1}, {CKA_SUBJECT, SOME}, {CKA_ID, EMPTY},
+	{CKA_ISSUER, SOME}, {CKA_SERIAL_NUMBER, 3, -1}, {CKA_VALUE, SOME}, {CKA_URL, EMPTY},
+	{CKA_HASH_OF_SUBJECT_PUBLIC_KEY, EMPTY}, {CKA_HASH_OF_ISSUER_PUBLIC_KEY, EMPTY},
+	{CKA_NAME_HASH_ALGORITHM, ULONG(CKM_SHA_1)},
+	{CKA_JAVA_MIDP_SECURITY_DOMAIN, ULONG(CK_SECURITY_DOMAIN_UNSPECIFIED)},
+};
+#define OF_PUBLIC \
+	OF_ALL, {CKA_ID, EMPTY}, {CKA_START_DATE, EMPTY}, {CKA_END_DATE, EMPTY}, {CKA_DERIVE, BOOL(0)}, \
+	{CKA_LOCAL, BOOL(0)}, {CKA_KEY_GEN_MECHANISM, sizeof(CK_ULONG), -1}, {CKA_ALLOWED_MECHANISMS, SOME}, \
+	{CKA_SUBJECT, EMPTY}, {CKA_ENCRYPT, BOOL(1)}, {CKA_VERIFY, BOOL(1)}, {CKA_VERIFY_RECOVER, 1, -1}, \
+	{CKA_WRAP, 1, -1}, {CKA_TRUSTED, BOOL(0)}, {CKA_WRAP_TEMPLATE, EMPTY}, {CKA_ENCAPSULATE, BOOL(0)}
+static const struct expected of_rsa[] = {
+	OF_PUBLIC, {CKA_KEY_TYPE, ULONG(CKK_RSA)}, {CKA_MODULUS, 256, -1}, {CKA_MODULUS_BITS, ULONG(2048)},
+	{CKA_PUBLIC_EXPONENT, 3, -1}, {CKA_PUBLIC_KEY_INFO, 294, -1},
+};
+static const struct expected of_ec[] = {
+	OF_PUBLIC, {CKA_KEY_TYPE, ULONG(CKK_EC)}, {CKA_EC_PARAMS, 10, -1}, {CKA_EC_POINT, 67, -1},
+	{CKA_PUBLIC_KEY_INFO, 91, -1},
+};
+/* clang-format on */
+
+static CK_OBJECT_CLASS data_class = CKO_DATA, cert_class = CKO_CERTIFICATE, pub_class = CKO_PUBLIC_KEY;
+static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+static CK_KEY_TYPE rsa = CKK_RSA, ec = CKK_EC;
+
+static void certificate_answers(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE pub)
+{
+	size_t len;
+	uint8_t *der = bench_certificate(s, pub, 1, &len);
+	CK_OBJECT_HANDLE o;
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,            &cert_class, sizeof(cert_class)},
+		{CKA_CERTIFICATE_TYPE, &x509,       sizeof(x509)      },
+		{CKA_VALUE,            der,         0                 },
+	};
+
+	list[2].ulValueLen = len;
+	ok(f->C_CreateObject(s, list, COUNT(list), &o));
+	answers(s, o, of_certificate, COUNT(of_certificate));
+	list[2].ulValueLen = len - 1;
+	is(f->C_CreateObject(s, list, COUNT(list), &o), CKR_ATTRIBUTE_VALUE_INVALID);
+	free(der);
+}
+
+static void public_answers(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE pub, bool is_rsa)
+{
+	CK_BYTE first[256], second[80];
+	CK_OBJECT_HANDLE o;
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,     &pub_class, sizeof(pub_class)},
+		{CKA_KEY_TYPE,  &ec,        sizeof(ec)       },
+		{CKA_EC_PARAMS, first,      0                },
+		{CKA_EC_POINT,  second,     0                },
+	};
+
+	if (is_rsa) {
+		list[1].pValue = &rsa;
+		list[2].type = CKA_MODULUS;
+		list[3].type = CKA_PUBLIC_EXPONENT;
+	}
+	list[2].ulValueLen = bench_get(s, pub, list[2].type, first, sizeof(first));
+	list[3].ulValueLen = bench_get(s, pub, list[3].type, second, sizeof(second));
+	ok(f->C_CreateObject(s, list, COUNT(list), &o));
+	answers(s, o, is_rsa ? of_rsa : of_ec, is_rsa ? COUNT(of_rsa) : COUNT(of_ec));
+}
+
+/* pain 25: every attribute of its class, with the standard's default; Java and pkcs11-tool give up without. */
+static void test_session_defaults(void **state)
+{
+	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, CKU_USER);
+	CK_OBJECT_HANDLE pub, prv, o;
+
+	(void)state;
+	ok(f->C_CreateObject(s, &(CK_ATTRIBUTE){CKA_CLASS, &data_class, sizeof(data_class)}, 1, &o));
+	answers(s, o, of_data, COUNT(of_data));
+	bench_generate(s, CKM_EC_KEY_PAIR_GEN, 256, USE_SIGN, 1, &pub, &prv);
+	certificate_answers(s, pub);
+	public_answers(s, pub, false);
+	bench_generate(s, CKM_RSA_PKCS_KEY_PAIR_GEN, 2048, USE_SIGN, 2, &pub, &prv);
+	public_answers(s, pub, true);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup_operational, bench_teardown)
@@ -107,6 +236,7 @@ int main(void)
 		TEST(test_mechanisms),
 		TEST(test_hardware),
 		TEST(test_built_in_stay),
+		TEST(test_session_defaults),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
