@@ -15,7 +15,7 @@ uint32_t p11_hint(struct bytes value)
 
 	for (size_t i = 0; i < value.len; i++)
 		h = (h ^ value.data[i]) * 16777619u;
-	return h == P11_NO_HINT ? 1 : h;
+	return h <= P11_HINT_ABSENT ? h + 2 : h;
 }
 
 /* What the table can tell of a template. */

@@ -156,6 +156,7 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 	if (i < d->data_count) {
 		out->kind = P11_DATA;
 		out->number = d->data[i].number;
+		out->id_hint = P11_HINT_ABSENT;
 		out->is_private = d->data[i].is_private;
 		out->label_hint = out->is_private ? P11_NO_HINT : text_hint(d->data[i].label);
 		return true;
@@ -163,6 +164,7 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 	i -= d->data_count;
 	if (i < PROFILES) {
 		out->kind = P11_PROFILE;
+		out->id_hint = P11_HINT_ABSENT;
 		out->number = profiles[i];
 		return true;
 	}
@@ -484,17 +486,38 @@ CK_RV p11_object_handle(struct p11_session *s, enum p11_kind kind, uint8_t numbe
 	return rv;
 }
 
+/*
+ * An attribute that needs nothing but the object itself. A long CKA_ID as the token would keep it: so the one of a
+ * template is taken, too.
+ */
+static uint32_t hint_of(const struct p11_object *object, CK_ATTRIBUTE_TYPE type)
+{
+	struct p11_view view = {.object = *object};
+	struct p11_value value;
+	struct p11_id_store store;
+	struct bytes b;
+	uint32_t hint;
+
+	switch (p11_attribute(&view, type, &value)) {
+	case CKR_OK:
+		b = BYTES(value.data, value.len);
+		hint = p11_hint(type == CKA_ID ? p11_id(b, &store) : b);
+		p11_value_clear(&value);
+		return hint;
+	case CKR_ATTRIBUTE_TYPE_INVALID:
+		return P11_HINT_ABSENT;
+	default:
+		return P11_NO_HINT;
+	}
+}
+
 /* What finding asks first of a session object. */
 static void take_attributes(struct p11_object *object, struct p11_attributes *attributes)
 {
-	const CK_ATTRIBUTE *id = p11_find(attributes->list, attributes->count, CKA_ID);
-	const CK_ATTRIBUTE *label = p11_find(attributes->list, attributes->count, CKA_LABEL);
-	struct p11_id_store store;
-
 	object->attributes = attributes;
 	object->class = class_of(object);
-	object->id_hint = id ? p11_hint(p11_id(BYTES(id->pValue, id->ulValueLen), &store)) : P11_NO_HINT;
-	object->label_hint = label ? p11_hint(BYTES(label->pValue, label->ulValueLen)) : P11_NO_HINT;
+	object->id_hint = hint_of(object, CKA_ID);
+	object->label_hint = hint_of(object, CKA_LABEL);
 	object->is_private = false;
 	p11_take_bool(attributes->list, attributes->count, CKA_PRIVATE, &object->is_private, NULL);
 }

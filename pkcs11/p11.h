@@ -320,8 +320,9 @@ bool p11_object_exists(struct p11_slot *slot, CK_OBJECT_HANDLE handle);
 
 /* ---- find.c ---- */
 
-#define P11_NO_HINT 0u
 /* Two values with different hints are different. */
+#define P11_NO_HINT     0u /* has to be looked at */
+#define P11_HINT_ABSENT 1u /* there is no such attribute */
 uint32_t p11_hint(struct bytes value);
 
 /* ---- key.c ---- */
