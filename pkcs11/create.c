@@ -377,16 +377,21 @@ CK_RV C_CreateObject(
 static CK_RV check_values(const struct p11_attributes *old, const CK_ATTRIBUTE *list, CK_ULONG count, bool in_copy)
 {
 	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
+	unsigned in;
 	bool copyable = true, then = true;
 
 	p11_take_ulong(old->list, old->count, CKA_CLASS, &class, NULL);
+	in = class == CKO_DATA ? IN_DATA : class == CKO_CERTIFICATE ? IN_CERT : class == CKO_PUBLIC_KEY ? IN_PUB : 0;
 	p11_take_bool(old->list, old->count, CKA_COPYABLE, &copyable, NULL);
 	for (CK_ULONG i = 0; i < count; i++) {
 		const CK_ATTRIBUTE_TYPE type = list[i].type;
 
-		for (size_t j = 0; j < sizeof(known) / sizeof(*known); j++)
+		for (size_t j = 0; j < sizeof(known) / sizeof(*known); j++) {
+			if (known[j].type == type && in && !(known[j].in & in))
+				return CKR_ATTRIBUTE_TYPE_INVALID;
 			if (known[j].type == type && !has_form(&list[i], known[j].form))
 				return CKR_ATTRIBUTE_VALUE_INVALID;
+		}
 		if (class == CKO_CERTIFICATE && (type == CKA_SUBJECT || type == CKA_START_DATE || type == CKA_END_DATE))
 			return CKR_ATTRIBUTE_READ_ONLY;
 		if (!in_copy && (type == CKA_MODIFIABLE || type == CKA_DESTROYABLE))
@@ -432,7 +437,7 @@ static CK_RV copy(struct p11_session *s, const struct p11_view *from, const CK_A
 {
 	const struct p11_attributes *old = from->object.attributes;
 	struct p11_attributes *new;
-	bool token = false, copyable = true;
+	bool token = false, copyable = true, is_private = false;
 	CK_RV rv = p11_template_check(list, count);
 
 	if (!old)
@@ -446,6 +451,10 @@ static CK_RV copy(struct p11_session *s, const struct p11_view *from, const CK_A
 		rv = check_change(old, &list[i]);
 	if (rv == CKR_OK)
 		rv = p11_take_bool(list, count, CKA_TOKEN, &token, NULL);
+	if (rv == CKR_OK)
+		rv = p11_take_bool(list, count, CKA_PRIVATE, &is_private, NULL);
+	if (rv == CKR_OK && is_private && p11_role(s) != UKEY_USER)
+		rv = CKR_USER_NOT_LOGGED_IN;
 	if (rv != CKR_OK)
 		return rv;
 	new = p11_attributes_new(list, count, old->list, old->count);

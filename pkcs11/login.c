@@ -222,19 +222,21 @@ CK_RV C_Login(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR
 	return p11_session_leave(s, rv);
 }
 
-/* There is one user and one SO, and they have no names. */
+/* There is one user and one SO, and they have no names (no value of the standard's is for a name that is not known). */
 CK_RV C_LoginUser(CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen,
 	CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen)
 {
 	struct p11_session *s;
 	CK_RV rv;
 
-	if (!pUsername && !ulUsernameLen)
+	if (!ulUsernameLen)
 		return C_Login(hSession, userType, pPin, ulPinLen);
 	rv = p11_session_enter(hSession, &s);
 	if (rv != CKR_OK)
 		return rv;
-	return p11_session_leave(s, pUsername ? CKR_USER_TYPE_INVALID : CKR_ARGUMENTS_BAD);
+	if (pUsername)
+		p11_log("the token's users have no names: C_LoginUser takes none");
+	return p11_session_leave(s, CKR_ARGUMENTS_BAD);
 }
 
 /* Handles of private objects end with the log-in and do not come back (2.40, 5.6). */

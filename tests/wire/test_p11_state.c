@@ -215,7 +215,7 @@ static void test_login(void **state)
 	is(f->C_Login(ro, CKU_USER, NULL, 6), CKR_ARGUMENTS_BAD);
 	is(f->C_Login(rw, CKU_SO, PIN(SO_PIN)), CKR_SESSION_READ_ONLY_EXISTS);
 	is(f->C_Login(ro, CKU_CONTEXT_SPECIFIC, PIN(USER_PIN)), CKR_OPERATION_NOT_INITIALIZED);
-	is(f->C_LoginUser(ro, CKU_USER, PIN(USER_PIN), PIN("name")), CKR_USER_TYPE_INVALID);
+	is(f->C_LoginUser(ro, CKU_USER, PIN(USER_PIN), PIN("name")), CKR_ARGUMENTS_BAD);
 	ok(f->C_LoginUser(ro, CKU_USER, PIN(USER_PIN), NULL, 0));
 	/* The log-in is every session's. */
 	assert_int_equal(state_of(ro), CKS_RO_USER_FUNCTIONS);
