@@ -99,6 +99,23 @@ bool rsa_pad_pkcs1_sign(struct bytes t, uint8_t *block, size_t k)
 	return true;
 }
 
+bool rsa_pad_pkcs1_recover(struct bytes block, struct bytes *t)
+{
+	struct cursor c = cursor_of(block);
+	size_t ps = 0;
+
+	if (cursor_u16(&c) != 0x0001)
+		return false;
+	while (c.left && c.at[0] == 0xFF) {
+		cursor_u8(&c);
+		ps++;
+	}
+	if (ps < RSA_PAD_PKCS1_OVERHEAD - 3 || cursor_u8(&c) != 0x00 || c.failed)
+		return false;
+	*t = cursor_rest(&c);
+	return true;
+}
+
 bool rsa_pad_pkcs1_sign_digest(enum crypto_hash hash, struct bytes digest, uint8_t *block, size_t k)
 {
 	const struct crypto_hash_info *info = crypto_hash_info(hash);

@@ -17,6 +17,9 @@ bool rsa_pad_pkcs1_sign(struct bytes t, uint8_t *block, size_t k);
 /* DigestInfo and padding of a digest by `hash`. */
 bool rsa_pad_pkcs1_sign_digest(enum crypto_hash hash, struct bytes digest, uint8_t *block, size_t k);
 
+/* What such a block holds, borrowed from it; nothing in it is secret. */
+bool rsa_pad_pkcs1_recover(struct bytes block, struct bytes *t);
+
 /* Hashes of PSS and OAEP; salt_len for PSS only. */
 struct rsa_pad_params {
 	enum crypto_hash hash;

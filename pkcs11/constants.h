@@ -526,6 +526,16 @@
 #define CKD_SHA3_384_KDF         0x0000000CUL
 #define CKD_SHA3_512_KDF         0x0000000DUL
 
+/* Generators of IVs, kinds of salt */
+#define CKG_NO_GENERATE          0x00000000UL
+#define CKG_GENERATE             0x00000001UL
+#define CKG_GENERATE_COUNTER     0x00000002UL
+#define CKG_GENERATE_RANDOM      0x00000003UL
+#define CKG_GENERATE_COUNTER_XOR 0x00000004UL
+#define CKF_HKDF_SALT_NULL       0x00000001UL
+#define CKF_HKDF_SALT_DATA       0x00000002UL
+#define CKF_HKDF_SALT_KEY        0x00000004UL
+
 /* Return values */
 #define CKR_OK                               0x00000000UL
 #define CKR_CANCEL                           0x00000001UL

@@ -9,7 +9,7 @@
  * Keys are born on the token, except exchange pairs that somebody else keeps (import.c). A public key alone has no
  * place there, but as a session object it can verify and encrypt.
  */
-#include "pkcs11/p11.h"
+#include "pkcs11/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,15 +122,6 @@ static CK_RV check_fixed(const struct template *t)
 	return CKR_OK;
 }
 
-static CK_RV refuse_class(CK_OBJECT_CLASS class)
-{
-	if (class == CKO_SECRET_KEY)
-		p11_log("secret keys come from C_DeriveKey only");
-	else
-		return CKR_ATTRIBUTE_VALUE_INVALID;
-	return CKR_TEMPLATE_INCONSISTENT;
-}
-
 static CK_RV read_template(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count, struct template *t)
 {
 	bool present;
@@ -142,7 +133,7 @@ static CK_RV read_template(struct p11_session *s, const CK_ATTRIBUTE *list, CK_U
 	if (rv == CKR_OK && !present)
 		rv = CKR_TEMPLATE_INCOMPLETE;
 	if (rv == CKR_OK && t->class != CKO_DATA && t->class != CKO_CERTIFICATE && t->class != CKO_PUBLIC_KEY)
-		rv = refuse_class(t->class);
+		rv = CKR_ATTRIBUTE_VALUE_INVALID;
 	if (rv == CKR_OK)
 		rv = p11_take_bool(list, count, CKA_TOKEN, &t->token, NULL);
 	if (rv == CKR_OK)
@@ -332,14 +323,16 @@ static CK_RV create_session(struct p11_session *s, const struct template *t, CK_
 
 static CK_RV create(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *handle)
 {
+	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
 	struct template t;
-	CK_OBJECT_CLASS class = CKO_DATA;
 	CK_RV rv = p11_template_check(list, count);
 
 	if (rv == CKR_OK)
 		rv = p11_take_ulong(list, count, CKA_CLASS, &class, NULL);
 	if (rv == CKR_OK && class == CKO_PRIVATE_KEY)
 		return p11_import(s, list, count, handle);
+	if (rv == CKR_OK && class == CKO_SECRET_KEY)
+		return p11_secret_create(s, list, count, handle);
 	if (rv == CKR_OK)
 		rv = read_template(s, list, count, &t);
 	if (rv != CKR_OK)
@@ -411,13 +404,17 @@ static bool is_data(const struct p11_attributes *a)
 }
 
 /* In a copy and in a session object these may be changed; the two switches in one direction only. */
-static CK_RV check_change(const struct p11_attributes *old, const CK_ATTRIBUTE *a)
+static CK_RV check_change(struct p11_session *s, const struct p11_attributes *old, const CK_ATTRIBUTE *a)
 {
 	static const CK_ATTRIBUTE_TYPE free_ones[] = {CKA_LABEL, CKA_ID, CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE,
 		CKA_COPYABLE, CKA_DESTROYABLE, CKA_APPLICATION, CKA_OBJECT_ID, CKA_SUBJECT, CKA_START_DATE,
 		CKA_END_DATE};
 	bool now = a->type == CKA_SENSITIVE, then = now;
+	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
 
+	p11_take_ulong(old->list, old->count, CKA_CLASS, &class, NULL);
+	if (class == CKO_SECRET_KEY)
+		return p11_secret_change(s, old, a);
 	for (size_t i = 0; i < sizeof(free_ones) / sizeof(*free_ones); i++)
 		if (free_ones[i] == a->type)
 			return CKR_OK;
@@ -448,7 +445,7 @@ static CK_RV copy(struct p11_session *s, const struct p11_view *from, const CK_A
 	if (rv == CKR_OK)
 		rv = check_values(old, list, count, true);
 	for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
-		rv = check_change(old, &list[i]);
+		rv = check_change(s, old, &list[i]);
 	if (rv == CKR_OK)
 		rv = p11_take_bool(list, count, CKA_TOKEN, &token, NULL);
 	if (rv == CKR_OK)
@@ -630,7 +627,7 @@ static CK_RV change_session(struct p11_session *s, const struct p11_view *v, con
 	rv = check_values(old, c->list, c->count, false);
 	for (CK_ULONG i = 0; rv == CKR_OK && i < c->count; i++)
 		rv = c->list[i].type == CKA_TOKEN || c->list[i].type == CKA_PRIVATE ? CKR_ATTRIBUTE_READ_ONLY
-										    : check_change(old, &c->list[i]);
+										    : check_change(s, old, &c->list[i]);
 	if (rv != CKR_OK)
 		return rv;
 	new = p11_attributes_new(c->list, c->count, old->list, old->count);

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* C_DeriveKey: ECDH on the token, the key derivation function and the resulting session object on the host. */
-#include "pkcs11/p11.h"
+/* C_DeriveKey: ECDH on the token, with its key derivation functions here, and HKDF. What comes out is a session object.
+ */
+#include "pkcs11/secret.h"
 
 #include <string.h>
 
 #include "common/secmem.h"
 
-#define SECRET_MAX 1024
-
-struct wanted {
-	CK_KEY_TYPE type;
-	CK_ULONG len;
-	bool has_len;
+struct derivation {
+	struct p11_session *s;
+	const struct p11_mechanism *mechanism;
+	struct p11_key base;
+	struct p11_secret wanted;
+	uint8_t *value; /* secure memory, P11_SECRET_MAX */
+	size_t len;
 };
+
+/* ---- CKM_ECDH1_DERIVE (2.40 mechanisms, 2.3.8) ---- */
 
 static const struct {
 	CK_EC_KDF_TYPE kdf;
@@ -47,45 +51,6 @@ static CK_RV read_parameters(const CK_MECHANISM *m, CK_ECDH1_DERIVE_PARAMS *p, e
 	return CKR_MECHANISM_PARAM_INVALID;
 }
 
-/* Secret keys that come out are generic secrets or AES keys, and session objects. */
-static CK_RV read_template(const CK_ATTRIBUTE *list, CK_ULONG count, struct wanted *w)
-{
-	static const CK_ATTRIBUTE_TYPE known[] = {CKA_CLASS, CKA_KEY_TYPE, CKA_TOKEN, CKA_PRIVATE, CKA_LABEL, CKA_ID,
-		CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE, CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_ENCRYPT, CKA_DECRYPT,
-		CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE, CKA_VALUE_LEN, CKA_START_DATE, CKA_END_DATE,
-		CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED, CKA_ALLOWED_MECHANISMS};
-	CK_ULONG class = CKO_SECRET_KEY;
-	bool token = false;
-	CK_RV rv = p11_template_check(list, count);
-
-	for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++) {
-		bool found = false;
-
-		for (size_t j = 0; j < sizeof(known) / sizeof(*known) && !found; j++)
-			found = known[j] == list[i].type;
-		if (!found)
-			rv = CKR_ATTRIBUTE_TYPE_INVALID;
-	}
-	w->type = CKK_GENERIC_SECRET;
-	if (rv == CKR_OK)
-		rv = p11_take_ulong(list, count, CKA_CLASS, &class, NULL);
-	if (rv == CKR_OK)
-		rv = p11_take_ulong(list, count, CKA_KEY_TYPE, &w->type, NULL);
-	if (rv == CKR_OK)
-		rv = p11_take_bool(list, count, CKA_TOKEN, &token, NULL);
-	if (rv == CKR_OK)
-		rv = p11_take_ulong(list, count, CKA_VALUE_LEN, &w->len, &w->has_len);
-	if (rv != CKR_OK)
-		return rv;
-	if (class != CKO_SECRET_KEY || token || (w->type != CKK_GENERIC_SECRET && w->type != CKK_AES))
-		return CKR_TEMPLATE_INCONSISTENT;
-	if (w->has_len && (w->len == 0 || w->len > SECRET_MAX))
-		return CKR_KEY_SIZE_RANGE;
-	if (w->type == CKK_AES && w->has_len && w->len != 16 && w->len != 24 && w->len != 32)
-		return CKR_KEY_SIZE_RANGE;
-	return w->type == CKK_AES && !w->has_len ? CKR_TEMPLATE_INCOMPLETE : CKR_OK;
-}
-
 /* ANSI X9.63: hash(Z, counter, shared data), as often as needed. */
 static bool x963(enum crypto_hash hash, struct bytes z, struct bytes shared, uint8_t *out, size_t len)
 {
@@ -110,109 +75,181 @@ static bool x963(enum crypto_hash hash, struct bytes z, struct bytes shared, uin
 	return ok;
 }
 
-/* Without a function the leading end of the shared X is cut off (2.40 mechanisms, 2.3.8). */
-static CK_RV value_of(
-	enum crypto_hash hash, struct bytes z, struct bytes shared, const struct wanted *w, uint8_t *out, size_t *len)
+/* Without a function the leading end of the shared X is cut off. */
+static CK_RV ecdh_value(struct derivation *d, enum crypto_hash hash, struct bytes z, struct bytes shared)
 {
-	*len = w->has_len ? w->len : hash ? crypto_hash_size(hash) : z.len;
+	d->len = d->wanted.len ? d->wanted.len : hash ? crypto_hash_size(hash) : z.len;
 	if (hash)
-		return x963(hash, z, shared, out, *len) ? CKR_OK : CKR_HOST_MEMORY;
-	if (*len > z.len)
+		return x963(hash, z, shared, d->value, d->len) ? CKR_OK : CKR_HOST_MEMORY;
+	if (d->len > z.len)
 		return CKR_KEY_SIZE_RANGE;
-	memcpy(out, z.data + z.len - *len, *len);
+	memcpy(d->value, z.data + z.len - d->len, d->len);
 	return CKR_OK;
 }
 
-static CK_RV make_object(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count, const struct wanted *w,
-	uint8_t *value, CK_ULONG len, CK_OBJECT_HANDLE *handle)
+static CK_RV shared_secret(struct derivation *d, const CK_ECDH1_DERIVE_PARAMS *p, uint8_t *z, size_t *z_len)
 {
-	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
-	CK_KEY_TYPE type = w->type;
-	CK_ATTRIBUTE rest[] = {
-		{CKA_CLASS,     &class, sizeof(class)},
-		{CKA_KEY_TYPE,  &type,  sizeof(type) },
-		{CKA_VALUE,     value,  len          },
-		{CKA_VALUE_LEN, &len,   sizeof(len)  },
-	};
-	struct p11_attributes *a = p11_attributes_new(list, count, rest, sizeof(rest) / sizeof(*rest));
-
-	return a ? p11_object_add(s, a, handle) : CKR_HOST_MEMORY;
-}
-
-static CK_RV shared_secret(
-	struct p11_session *s, const struct p11_key *key, const CK_ECDH1_DERIVE_PARAMS *p, uint8_t *z, size_t *z_len)
-{
-	struct crypto_pubkey peer = {.type = key->public.type};
+	struct crypto_pubkey peer = {.type = d->base.public.type};
 	CK_RV rv;
 
 	peer.point = p11_point(BYTES(p->pPublicData, p->ulPublicDataLen), crypto_field_size(peer.type));
 	/* Whether it lies on the curve is for the token to check. */
 	if (!crypto_pubkey_check(&peer))
 		return CKR_MECHANISM_PARAM_INVALID;
-	rv = p11_rv(ukey_derive(s->token, key->ref, peer.point.data, peer.point.len, z, z_len));
+	rv = p11_rv(ukey_derive(d->s->token, d->base.ref, peer.point.data, peer.point.len, z, z_len));
 	if (rv == CKR_OBJECT_HANDLE_INVALID)
 		return CKR_KEY_HANDLE_INVALID;
 	return rv == CKR_DATA_INVALID ? CKR_MECHANISM_PARAM_INVALID : rv;
 }
 
-static CK_RV base_key(struct p11_session *s, CK_OBJECT_HANDLE handle, struct p11_key *key)
+static CK_RV ecdh(struct derivation *d, const CK_MECHANISM *m)
 {
-	CK_RV rv = p11_key_open(s, handle, true, key);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (key->public.type == CRYPTO_RSA)
-		return CKR_KEY_TYPE_INCONSISTENT;
-	if (!(key->usage & UKEY_USE_DERIVE))
-		return CKR_KEY_FUNCTION_NOT_PERMITTED;
-	return CKR_OK;
-}
-
-static CK_RV derive(struct p11_session *s, const CK_MECHANISM *m, CK_OBJECT_HANDLE base, const CK_ATTRIBUTE *list,
-	CK_ULONG count, CK_OBJECT_HANDLE *handle)
-{
-	CK_ECDH1_DERIVE_PARAMS p;
-	struct wanted w = {0};
-	struct p11_key key;
 	enum crypto_hash hash = CRYPTO_NO_HASH;
-	size_t z_len = SECRET_MAX, len = 0;
-	uint8_t *z, *value;
+	CK_ECDH1_DERIVE_PARAMS p;
+	size_t z_len = CRYPTO_POINT_MAX;
+	uint8_t *z;
 	CK_RV rv = read_parameters(m, &p, &hash);
 
-	if (rv == CKR_OK)
-		rv = base_key(s, base, &key);
-	if (rv == CKR_OK)
-		rv = read_template(list, count, &w);
 	if (rv != CKR_OK)
 		return rv;
-	z = secmem_alloc(SECRET_MAX);
-	value = secmem_alloc(SECRET_MAX);
-	rv = z && value ? shared_secret(s, &key, &p, z, &z_len) : CKR_HOST_MEMORY;
+	z = secmem_alloc(z_len);
+	rv = z ? shared_secret(d, &p, z, &z_len) : CKR_HOST_MEMORY;
 	if (rv == CKR_OK)
-		rv = value_of(hash, BYTES(z, z_len), BYTES(p.pSharedData, p.ulSharedDataLen), &w, value, &len);
-	if (rv == CKR_OK)
-		rv = make_object(s, list, count, &w, value, len, handle);
+		rv = ecdh_value(d, hash, BYTES(z, z_len), BYTES(p.pSharedData, p.ulSharedDataLen));
 	secmem_free(z);
-	secmem_free(value);
 	return rv;
+}
+
+/* ---- CKM_HKDF_DERIVE (3.0 mechanisms, 2.62) ---- */
+
+static CK_RV hkdf_parameters(const CK_MECHANISM *m, CK_HKDF_PARAMS *p, enum crypto_hash *hash)
+{
+	if (!m->pParameter || m->ulParameterLen != sizeof(*p))
+		return CKR_MECHANISM_PARAM_INVALID;
+	memcpy(p, m->pParameter, sizeof(*p));
+	*hash = p11_hash(p->prfHashMechanism);
+	if (!*hash || (!p->bExtract && !p->bExpand) || p11_bad_input(p->pInfo, p->ulInfoLen))
+		return CKR_MECHANISM_PARAM_INVALID;
+	if (!p->bExtract)
+		return CKR_OK;
+	switch (p->ulSaltType) {
+	case CKF_HKDF_SALT_NULL:
+	case CKF_HKDF_SALT_KEY:
+		return CKR_OK;
+	case CKF_HKDF_SALT_DATA:
+		return p->pSalt && p->ulSaltLen ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
+	default:
+		return CKR_MECHANISM_PARAM_INVALID;
+	}
+}
+
+static CK_RV extract(
+	struct derivation *d, const CK_HKDF_PARAMS *p, enum crypto_hash hash, struct bytes secret, uint8_t *prk)
+{
+	struct bytes salt = BYTES_NONE;
+	struct p11_key key = {0};
+	CK_RV rv = CKR_OK;
+
+	if (p->ulSaltType == CKF_HKDF_SALT_DATA)
+		salt = BYTES(p->pSalt, p->ulSaltLen);
+	if (p->ulSaltType == CKF_HKDF_SALT_KEY) {
+		rv = p11_key_open(d->s, p->hSaltKey, d->mechanism, CKF_DERIVE, &key);
+		salt = BYTES(key.secret, key.secret_len);
+	}
+	if (rv == CKR_OK && !crypto_hkdf_extract(hash, salt, secret, prk))
+		rv = CKR_HOST_MEMORY;
+	p11_key_close(&key);
+	return rv;
+}
+
+/* A pseudorandom key alone has the length of its hash. */
+static CK_RV hkdf(struct derivation *d, const CK_MECHANISM *m)
+{
+	enum crypto_hash hash = CRYPTO_NO_HASH;
+	struct bytes secret = BYTES(d->base.secret, d->base.secret_len);
+	uint8_t prk[CRYPTO_DIGEST_MAX];
+	CK_HKDF_PARAMS p;
+	size_t size;
+	CK_RV rv = hkdf_parameters(m, &p, &hash);
+
+	if (rv != CKR_OK)
+		return rv;
+	size = crypto_hash_size(hash);
+	d->len = d->wanted.len ? d->wanted.len : size;
+	if (d->len > (p.bExpand ? 255 * size : size))
+		return CKR_KEY_SIZE_RANGE;
+	if (p.bExtract) {
+		rv = extract(d, &p, hash, secret, prk);
+		secret = BYTES(prk, size);
+	} else if (secret.len < size) {
+		/* RFC 5869 2.3: not shorter than a digest. */
+		rv = CKR_KEY_SIZE_RANGE;
+	}
+	if (rv == CKR_OK && !p.bExpand)
+		bytes_copy(d->value, BYTES(prk, d->len));
+	else if (rv == CKR_OK && !crypto_hkdf_expand(hash, secret, BYTES(p.pInfo, p.ulInfoLen), d->value, d->len))
+		rv = CKR_HOST_MEMORY;
+	bytes_wipe(prk, sizeof(prk));
+	return rv;
+}
+
+/* ---- the call ---- */
+
+static const struct {
+	CK_MECHANISM_TYPE type;
+	CK_RV (*derive)(struct derivation *d, const CK_MECHANISM *m);
+} methods[] = {
+	{CKM_ECDH1_DERIVE, ecdh},
+	{CKM_HKDF_DERIVE,  hkdf},
+};
+
+static CK_RV run(struct derivation *d, const CK_MECHANISM *m)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+		if (methods[i].type == m->mechanism)
+			return methods[i].derive(d, m);
+	return CKR_MECHANISM_INVALID;
+}
+
+static CK_RV derive(
+	struct derivation *d, const CK_MECHANISM *m, CK_OBJECT_HANDLE base, const CK_ATTRIBUTE *list, CK_ULONG count)
+{
+	CK_RV rv;
+
+	d->mechanism = p11_mechanism(m->mechanism);
+	if (!d->mechanism || !(d->mechanism->flags & CKF_DERIVE))
+		return CKR_MECHANISM_INVALID;
+	rv = p11_key_open(d->s, base, d->mechanism, CKF_DERIVE, &d->base);
+	if (rv == CKR_OK)
+		rv = p11_secret_read(d->s, list, count, P11_DERIVED, CKK_GENERIC_SECRET, &d->wanted);
+	if (rv == CKR_OK && d->wanted.type == CKK_AES && !d->wanted.len)
+		rv = CKR_TEMPLATE_INCOMPLETE;
+	if (rv != CKR_OK)
+		return rv;
+	d->wanted.always_sensitive = d->base.always_sensitive;
+	d->wanted.never_extractable = d->base.never_extractable;
+	d->value = secmem_alloc(P11_SECRET_MAX);
+	return d->value ? run(d, m) : CKR_HOST_MEMORY;
 }
 
 CK_RV C_DeriveKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hBaseKey,
 	CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey)
 {
 	CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
+	struct derivation d = {0};
+	CK_RV rv = p11_session_enter(hSession, &d.s);
 
 	if (rv != CKR_OK)
 		return rv;
 	if (!pMechanism || !phKey || p11_bad_input(pTemplate, ulAttributeCount))
 		rv = CKR_ARGUMENTS_BAD;
-	else if (pMechanism->mechanism != CKM_ECDH1_DERIVE)
-		rv = CKR_MECHANISM_INVALID;
 	else
-		rv = derive(s, pMechanism, hBaseKey, pTemplate, ulAttributeCount, &handle);
+		rv = derive(&d, pMechanism, hBaseKey, pTemplate, ulAttributeCount);
+	if (rv == CKR_OK)
+		rv = p11_secret_add(d.s, &d.wanted, BYTES(d.value, d.len), &handle);
+	p11_key_close(&d.base);
+	secmem_free(d.value);
 	if (rv == CKR_OK)
 		*phKey = handle;
-	return p11_session_leave(s, rv);
+	return p11_session_leave(d.s, rv);
 }

@@ -2,36 +2,39 @@
 /* Message digests, on the host. */
 #include "pkcs11/p11.h"
 
-static CK_RV finish(struct p11_operation *op, struct bytes data, CK_BYTE *out, CK_ULONG *out_len)
+static CK_RV start(struct p11_operation *op)
 {
-	size_t need = crypto_hash_size(op->mechanism->hash), len = 0;
-	CK_RV rv;
-
-	if (!out || *out_len < need) {
-		*out_len = need;
-		return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
-	}
-	rv = p11_operation_digest(op, data, out, &len);
-	if (rv == CKR_OK)
-		*out_len = len;
-	return rv;
+	op->digest = crypto_digest_new(op->mechanism->hash);
+	return op->digest ? CKR_OK : CKR_HOST_MEMORY;
 }
+
+static size_t size(const struct p11_operation *op)
+{
+	return crypto_hash_size(op->mechanism->hash);
+}
+
+static CK_RV update(struct p11_operation *op, struct bytes part)
+{
+	return crypto_digest_update(op->digest, part) ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+static CK_RV make(struct p11_session *s, struct p11_operation *op, uint8_t *out)
+{
+	(void)s;
+	return crypto_digest_final(op->digest, out) ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+const struct p11_scheme p11_digesting = {.start = start, .size = size, .update = update, .make = make};
 
 static CK_RV leave(struct p11_session *s, const void *out, CK_RV rv)
 {
-	if (!(rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && !out)))
-		p11_operation_end(&s->digest);
+	p11_operation_settle(&s->digest, out, rv);
 	return p11_session_leave(s, rv);
 }
 
 CK_RV C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism)
 {
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	return p11_session_leave(s, p11_operation_init(s, &s->digest, CKF_DIGEST, pMechanism, CK_INVALID_HANDLE));
+	return p11_operation_init(hSession, CKF_DIGEST, pMechanism, CK_INVALID_HANDLE);
 }
 
 CK_RV C_Digest(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pDigest,
@@ -48,7 +51,7 @@ CK_RV C_Digest(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen
 		return p11_session_leave(s, CKR_OPERATION_ACTIVE);
 	if (!pulDigestLen || p11_bad_input(pData, ulDataLen))
 		return leave(s, NULL, CKR_ARGUMENTS_BAD);
-	return leave(s, pDigest, finish(&s->digest, BYTES(pData, ulDataLen), pDigest, pulDigestLen));
+	return leave(s, pDigest, p11_operation_make(s, &s->digest, BYTES(pData, ulDataLen), pDigest, pulDigestLen));
 }
 
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen)
@@ -60,8 +63,43 @@ CK_RV C_DigestUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulP
 		return rv;
 	if (!s->digest.mechanism)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	rv = p11_operation_update(&s->digest, pPart, ulPartLen, 0);
-	return leave(s, NULL, rv);
+	return leave(s, NULL, p11_operation_update(&s->digest, pPart, ulPartLen));
+}
+
+/* A digest tells of a short key what the key is: only one whose value may be read goes in. */
+static CK_RV digest_key(struct p11_session *s, CK_OBJECT_HANDLE handle)
+{
+	struct p11_view view;
+	struct p11_value value;
+	CK_RV rv = p11_view_open(s, handle, &view);
+
+	if (rv != CKR_OK)
+		return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
+	if (p11_class(&view) != CKO_SECRET_KEY)
+		rv = p11_class(&view) == CKO_PRIVATE_KEY || p11_class(&view) == CKO_PUBLIC_KEY ? CKR_KEY_INDIGESTIBLE
+											       : CKR_KEY_HANDLE_INVALID;
+	else
+		rv = p11_attribute(&view, CKA_VALUE, &value);
+	if (rv == CKR_OK) {
+		rv = p11_operation_update(&s->digest, value.data, value.len);
+		p11_value_clear(&value);
+	} else if (rv == CKR_ATTRIBUTE_SENSITIVE) {
+		rv = CKR_KEY_INDIGESTIBLE;
+	}
+	p11_view_close(&view);
+	return rv;
+}
+
+CK_RV C_DigestKey(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (!s->digest.mechanism)
+		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
+	return leave(s, NULL, digest_key(s, hKey));
 }
 
 CK_RV C_DigestFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen)
@@ -75,5 +113,5 @@ CK_RV C_DigestFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pDigest, CK_ULONG_PT
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
 	if (!pulDigestLen)
 		return leave(s, NULL, CKR_ARGUMENTS_BAD);
-	return leave(s, pDigest, finish(&s->digest, BYTES_NONE, pDigest, pulDigestLen));
+	return leave(s, pDigest, p11_operation_make(s, &s->digest, BYTES_NONE, pDigest, pulDigestLen));
 }

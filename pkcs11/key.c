@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "common/secmem.h"
+
 static bool keep(struct p11_key *key, size_t *at, struct bytes *b)
 {
 	if (b->len > sizeof(key->store) - *at)
@@ -64,59 +66,166 @@ CK_RV p11_public_from_attributes(const CK_ATTRIBUTE *list, CK_ULONG count, struc
 	return crypto_pubkey_check(out) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
-static CK_RV session_key(const struct p11_attributes *a, struct p11_key *key)
+/* ---- what a key may be used for ---- */
+
+/* clang-format off */
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	CK_FLAGS use;
+} uses[] = {
+	{CKA_ENCRYPT,        CKF_ENCRYPT | CKF_MESSAGE_ENCRYPT},
+	{CKA_DECRYPT,        CKF_DECRYPT | CKF_MESSAGE_DECRYPT},
+	{CKA_SIGN,           CKF_SIGN},
+	{CKA_VERIFY,         CKF_VERIFY},
+	{CKA_SIGN_RECOVER,   CKF_SIGN_RECOVER},
+	{CKA_VERIFY_RECOVER, CKF_VERIFY_RECOVER},
+	{CKA_WRAP,           CKF_WRAP},
+	{CKA_UNWRAP,         CKF_UNWRAP},
+	{CKA_DERIVE,         CKF_DERIVE},
+};
+/* clang-format on */
+
+static bool truth(struct p11_view *v, CK_ATTRIBUTE_TYPE type)
 {
-	bool verify = true, encrypt = true;
+	struct p11_value value;
+	bool yes = false;
+
+	if (p11_attribute(v, type, &value) == CKR_OK) {
+		yes = value.len == sizeof(CK_BBOOL) && *(const CK_BBOOL *)value.data != CK_FALSE;
+		p11_value_clear(&value);
+	}
+	return yes;
+}
+
+static void take_uses(struct p11_view *v, struct p11_key *key)
+{
+	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++)
+		if (truth(v, uses[i].type))
+			key->may |= uses[i].use;
+	key->always_sensitive = truth(v, CKA_ALWAYS_SENSITIVE);
+	key->never_extractable = truth(v, CKA_NEVER_EXTRACTABLE);
+	key->trusted = truth(v, CKA_TRUSTED);
+}
+
+/* No list, or an empty one, forbids nothing; the token's keys have the mechanisms that fit. */
+static bool allowed(const struct p11_attributes *a, CK_MECHANISM_TYPE type)
+{
+	struct bytes list = a ? p11_take_bytes(a->list, a->count, CKA_ALLOWED_MECHANISMS) : BYTES_NONE;
+	struct cursor c = cursor_of(list);
+	CK_MECHANISM_TYPE one;
+
+	while (c.left >= sizeof(one)) {
+		struct bytes b = cursor_take(&c, sizeof(one));
+
+		memcpy(&one, b.data, sizeof(one));
+		if (one == type)
+			return true;
+	}
+	return !list.len;
+}
+
+/* ---- from an object to a key ---- */
+
+static CK_OBJECT_CLASS class_for(const struct p11_mechanism *m, CK_FLAGS use)
+{
+	if (m->key_type != CKK_RSA && m->key_type != CKK_EC)
+		return CKO_SECRET_KEY;
+	return use & P11_USES_PRIVATE ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY;
+}
+
+/* HMAC takes generic secrets and those made for its hash; HKDF has a type of its own beside. */
+static bool type_fits(const struct p11_mechanism *m, CK_KEY_TYPE type)
+{
+	if (m->key_type == type)
+		return true;
+	if (m->key_type != CKK_GENERIC_SECRET)
+		return false;
+	return m->hash ? p11_hmac_hash(type) == m->hash : type == CKK_HKDF;
+}
+
+static CK_RV take_secret(const struct p11_attributes *a, struct p11_key *key)
+{
+	struct bytes value = p11_take_bytes(a->list, a->count, CKA_VALUE);
+
+	p11_take_ulong(a->list, a->count, CKA_KEY_TYPE, &key->type, NULL);
+	key->secret = secmem_dup(value);
+	key->secret_len = value.len;
+	return key->secret ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+static CK_RV take_session_public(const struct p11_attributes *a, struct p11_key *key)
+{
 	struct crypto_pubkey public;
 	CK_RV rv = p11_public_from_attributes(a->list, a->count, &public);
 
 	if (rv != CKR_OK)
 		return rv == CKR_HOST_MEMORY ? rv : CKR_KEY_TYPE_INCONSISTENT;
-	p11_take_bool(a->list, a->count, CKA_VERIFY, &verify, NULL);
-	p11_take_bool(a->list, a->count, CKA_ENCRYPT, &encrypt, NULL);
-	key->usage = (verify ? UKEY_USE_SIGN : 0) | (encrypt ? UKEY_USE_DECRYPT : 0);
+	key->type = public.type == CRYPTO_RSA ? CKK_RSA : CKK_EC;
 	return take_public(key, public);
 }
 
-static CK_RV token_key(const struct p11_view *v, struct p11_key *key)
+static CK_RV take_token_key(const struct p11_view *v, struct p11_key *key)
 {
 	struct crypto_pubkey public;
 
 	if (!p11_key_public(v->key, &public))
 		return CKR_KEY_TYPE_INCONSISTENT;
-	key->on_token = true;
+	key->type = public.type == CRYPTO_RSA ? CKK_RSA : CKK_EC;
 	key->ref = v->key->ref;
-	key->usage = v->key->usage;
-	key->always_authenticate = v->key->always_authenticate;
+	key->always_authenticate = key->class == CKO_PRIVATE_KEY && v->key->always_authenticate;
 	return take_public(key, public);
 }
 
-CK_RV p11_key_open(struct p11_session *s, CK_OBJECT_HANDLE handle, bool is_private, struct p11_key *key)
+static CK_RV take(struct p11_view *v, const struct p11_mechanism *m, CK_FLAGS use, struct p11_key *key)
+{
+	CK_RV rv;
+
+	key->class = p11_class(v);
+	if (key->class != CKO_PRIVATE_KEY && key->class != CKO_PUBLIC_KEY && key->class != CKO_SECRET_KEY)
+		return CKR_KEY_HANDLE_INVALID;
+	if (key->class != class_for(m, use))
+		return CKR_KEY_TYPE_INCONSISTENT;
+	if (v->key)
+		rv = take_token_key(v, key);
+	else if (key->class == CKO_SECRET_KEY)
+		rv = take_secret(v->object.attributes, key);
+	else
+		rv = take_session_public(v->object.attributes, key);
+	if (rv == CKR_OK && !type_fits(m, key->type))
+		rv = CKR_KEY_TYPE_INCONSISTENT;
+	if (rv == CKR_OK && !allowed(v->object.attributes, m->type))
+		rv = CKR_MECHANISM_INVALID;
+	take_uses(v, key);
+	if (rv == CKR_OK && !(key->may & use))
+		rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
+	return rv;
+}
+
+CK_RV p11_key_open(struct p11_session *s, CK_OBJECT_HANDLE handle, const struct p11_mechanism *m, CK_FLAGS use,
+	struct p11_key *key)
 {
 	struct p11_view view;
-	CK_OBJECT_CLASS class;
 	CK_RV rv = p11_view_open(s, handle, &view);
 
-	*key = (struct p11_key){.handle = handle, .is_private = is_private};
+	*key = (struct p11_key){.handle = handle};
 	if (rv == CKR_OBJECT_HANDLE_INVALID) {
 		/* It may be there for who logs in: programs log in again when they hear so. */
-		bool hidden = is_private && p11_object_exists(s->slot, handle);
+		bool hidden = class_for(m, use) != CKO_PUBLIC_KEY && p11_object_exists(s->slot, handle);
 
 		return hidden ? CKR_USER_NOT_LOGGED_IN : CKR_KEY_HANDLE_INVALID;
 	}
 	if (rv != CKR_OK)
 		return rv;
-	class = p11_class(&view);
-	if (class != CKO_PRIVATE_KEY && class != CKO_PUBLIC_KEY)
-		rv = class == CKO_SECRET_KEY ? CKR_KEY_TYPE_INCONSISTENT : CKR_KEY_HANDLE_INVALID;
-	else if ((class == CKO_PRIVATE_KEY) != is_private)
-		rv = CKR_KEY_TYPE_INCONSISTENT;
-	else if (view.key)
-		rv = token_key(&view, key);
-	else
-		rv = session_key(view.object.attributes, key);
+	rv = take(&view, m, use, key);
 	p11_view_close(&view);
 	return rv;
+}
+
+void p11_key_close(struct p11_key *key)
+{
+	secmem_free(key->secret);
+	key->secret = NULL;
+	key->secret_len = 0;
 }
 
 CK_RV p11_key_alive(struct p11_session *s, const struct p11_key *key)

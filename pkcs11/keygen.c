@@ -279,7 +279,7 @@ static CK_RV read_request(struct request *r)
 		rv = p11_take_bool(
 			r->private, r->private_count, CKA_ALWAYS_AUTHENTICATE, &r->how.always_authenticate, NULL);
 	if (rv == CKR_OK)
-		rv = r->mechanism->scheme == P11_GENERATE_RSA ? rsa_algorithm(r) : ec_algorithm(r);
+		rv = r->mechanism->key_type == CKK_RSA ? rsa_algorithm(r) : ec_algorithm(r);
 	if (rv == CKR_OK)
 		rv = read_usage(r);
 	return rv;

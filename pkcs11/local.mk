@@ -2,15 +2,17 @@
 # libp11core.la: the module's objects, for the module and for tests in one process with it.
 noinst_LTLIBRARIES += libp11core.la
 libp11core_la_SOURCES = \
-	pkcs11/pkcs11.h pkcs11/constants.h pkcs11/p11.h \
+	pkcs11/pkcs11.h pkcs11/constants.h pkcs11/p11.h pkcs11/operation.h \
 	pkcs11/interfaces.c pkcs11/unsupported.c \
 	pkcs11/library.c pkcs11/slot.c pkcs11/session.c pkcs11/token.c \
 	pkcs11/login.c pkcs11/pin.c pkcs11/prompt.c pkcs11/prompt.h pkcs11/returned.c \
 	pkcs11/pinentry.c pkcs11/pinentry.h pkcs11/assuan.c pkcs11/assuan.h \
 	pkcs11/object.c pkcs11/find.c pkcs11/attribute.c pkcs11/attribute.h pkcs11/attribute_key.c \
 	pkcs11/attribute_stored.c pkcs11/attribute_session.c pkcs11/template.c pkcs11/create.c \
-	pkcs11/mechanism.c pkcs11/key.c pkcs11/sign.c pkcs11/verify.c pkcs11/decrypt.c pkcs11/digest.c \
-	pkcs11/keygen.c pkcs11/import.c pkcs11/derive.c
+	pkcs11/mechanism.c pkcs11/operation.c pkcs11/key.c \
+	pkcs11/public.c pkcs11/cipher.c pkcs11/mac.c \
+	pkcs11/sign.c pkcs11/verify.c pkcs11/crypt.c pkcs11/digest.c \
+	pkcs11/secret.c pkcs11/secret.h pkcs11/generate.c pkcs11/keygen.c pkcs11/import.c pkcs11/derive.c pkcs11/wrap.c
 
 p11module_LTLIBRARIES = ukey-pkcs11.la
 ukey_pkcs11_la_SOURCES =

@@ -24,7 +24,7 @@ bool p11_operation_authenticated(struct p11_session *s, const struct p11_operati
 
 static struct p11_operation *waiting_for_pin(struct p11_session *s)
 {
-	struct p11_operation *const list[] = {&s->sign, &s->decrypt};
+	struct p11_operation *const list[] = {&s->sign, &s->sign_recover, &s->decrypt};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
 		if (list[i]->mechanism && list[i]->key.always_authenticate && !p11_operation_authenticated(s, list[i]))

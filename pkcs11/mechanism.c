@@ -1,84 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mechanisms: one table, and how an operation starts and ends. */
+/* Mechanisms: one table, and what callers may ask of it. */
 #include "pkcs11/p11.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/rsa_pad.h"
-#include "common/secmem.h"
-
-#define SV  (CKF_HW | CKF_SIGN | CKF_VERIFY)
-#define ED  (CKF_HW | CKF_ENCRYPT | CKF_DECRYPT)
-#define EC  (CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS)
-#define ANY CK_UNAVAILABLE_INFORMATION /* no key */
+#define SV_HERE (CKF_SIGN | CKF_VERIFY)
+#define ED_HERE (CKF_ENCRYPT | CKF_DECRYPT)
+#define WRAPS   (CKF_WRAP | CKF_UNWRAP)
+#define SV      (CKF_HW | SV_HERE)
+#define SVR     (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
+#define ED      (CKF_HW | ED_HERE)
+#define EC      (CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS)
+#define ANY     CK_UNAVAILABLE_INFORMATION /* no key */
 
 /*
- * Private keys work on the token, public ones and digests here. A mechanism that hashes hashes here: the data need not
- * travel. Order: what programs that take the first fitting one should find first.
+ * Private keys work on the token, public and secret ones and digests here. A mechanism that hashes hashes here: the
+ * data need not travel. Order: what programs that take the first fitting one should find first.
  */
 /* clang-format off */
 static const struct p11_mechanism mechanisms[] = {
-	{CKM_RSA_PKCS,               P11_RSA_PKCS1,    CRYPTO_NO_HASH,  CKK_RSA, SV | ED},
-	{CKM_SHA256_RSA_PKCS,        P11_RSA_PKCS1,    CRYPTO_SHA256,   CKK_RSA, SV},
-	{CKM_SHA384_RSA_PKCS,        P11_RSA_PKCS1,    CRYPTO_SHA384,   CKK_RSA, SV},
-	{CKM_SHA512_RSA_PKCS,        P11_RSA_PKCS1,    CRYPTO_SHA512,   CKK_RSA, SV},
-	{CKM_SHA224_RSA_PKCS,        P11_RSA_PKCS1,    CRYPTO_SHA224,   CKK_RSA, SV},
-	{CKM_SHA1_RSA_PKCS,          P11_RSA_PKCS1,    CRYPTO_SHA1,     CKK_RSA, SV},
-	{CKM_SHA3_224_RSA_PKCS,      P11_RSA_PKCS1,    CRYPTO_SHA3_224, CKK_RSA, SV},
-	{CKM_SHA3_256_RSA_PKCS,      P11_RSA_PKCS1,    CRYPTO_SHA3_256, CKK_RSA, SV},
-	{CKM_SHA3_384_RSA_PKCS,      P11_RSA_PKCS1,    CRYPTO_SHA3_384, CKK_RSA, SV},
-	{CKM_SHA3_512_RSA_PKCS,      P11_RSA_PKCS1,    CRYPTO_SHA3_512, CKK_RSA, SV},
-	{CKM_RSA_PKCS_PSS,           P11_RSA_PSS,      CRYPTO_NO_HASH,  CKK_RSA, SV},
-	{CKM_SHA256_RSA_PKCS_PSS,    P11_RSA_PSS,      CRYPTO_SHA256,   CKK_RSA, SV},
-	{CKM_SHA384_RSA_PKCS_PSS,    P11_RSA_PSS,      CRYPTO_SHA384,   CKK_RSA, SV},
-	{CKM_SHA512_RSA_PKCS_PSS,    P11_RSA_PSS,      CRYPTO_SHA512,   CKK_RSA, SV},
-	{CKM_SHA224_RSA_PKCS_PSS,    P11_RSA_PSS,      CRYPTO_SHA224,   CKK_RSA, SV},
-	{CKM_SHA1_RSA_PKCS_PSS,      P11_RSA_PSS,      CRYPTO_SHA1,     CKK_RSA, SV},
-	{CKM_SHA3_224_RSA_PKCS_PSS,  P11_RSA_PSS,      CRYPTO_SHA3_224, CKK_RSA, SV},
-	{CKM_SHA3_256_RSA_PKCS_PSS,  P11_RSA_PSS,      CRYPTO_SHA3_256, CKK_RSA, SV},
-	{CKM_SHA3_384_RSA_PKCS_PSS,  P11_RSA_PSS,      CRYPTO_SHA3_384, CKK_RSA, SV},
-	{CKM_SHA3_512_RSA_PKCS_PSS,  P11_RSA_PSS,      CRYPTO_SHA3_512, CKK_RSA, SV},
-	{CKM_RSA_PKCS_OAEP,          P11_RSA_OAEP,     CRYPTO_NO_HASH,  CKK_RSA, ED},
-	{CKM_RSA_X_509,              P11_RSA_RAW,      CRYPTO_NO_HASH,  CKK_RSA, SV | ED},
-	{CKM_ECDSA,                  P11_ECDSA,        CRYPTO_NO_HASH,  CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA256,           P11_ECDSA,        CRYPTO_SHA256,   CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA384,           P11_ECDSA,        CRYPTO_SHA384,   CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA512,           P11_ECDSA,        CRYPTO_SHA512,   CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA224,           P11_ECDSA,        CRYPTO_SHA224,   CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA1,             P11_ECDSA,        CRYPTO_SHA1,     CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA3_224,         P11_ECDSA,        CRYPTO_SHA3_224, CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA3_256,         P11_ECDSA,        CRYPTO_SHA3_256, CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA3_384,         P11_ECDSA,        CRYPTO_SHA3_384, CKK_EC,  SV | EC},
-	{CKM_ECDSA_SHA3_512,         P11_ECDSA,        CRYPTO_SHA3_512, CKK_EC,  SV | EC},
-	{CKM_ECDH1_DERIVE,           P11_ECDH,         CRYPTO_NO_HASH,  CKK_EC,  CKF_HW | CKF_DERIVE | EC},
-	{CKM_RSA_PKCS_KEY_PAIR_GEN,  P11_GENERATE_RSA, CRYPTO_NO_HASH,  CKK_RSA, CKF_HW | CKF_GENERATE_KEY_PAIR},
-	{CKM_EC_KEY_PAIR_GEN,        P11_GENERATE_EC,  CRYPTO_NO_HASH,  CKK_EC,  CKF_HW | CKF_GENERATE_KEY_PAIR | EC},
-	{CKM_SHA_1,                  P11_DIGEST,       CRYPTO_SHA1,     ANY,     CKF_DIGEST},
-	{CKM_SHA224,                 P11_DIGEST,       CRYPTO_SHA224,   ANY,     CKF_DIGEST},
-	{CKM_SHA256,                 P11_DIGEST,       CRYPTO_SHA256,   ANY,     CKF_DIGEST},
-	{CKM_SHA384,                 P11_DIGEST,       CRYPTO_SHA384,   ANY,     CKF_DIGEST},
-	{CKM_SHA512,                 P11_DIGEST,       CRYPTO_SHA512,   ANY,     CKF_DIGEST},
-	{CKM_SHA3_224,               P11_DIGEST,       CRYPTO_SHA3_224, ANY,     CKF_DIGEST},
-	{CKM_SHA3_256,               P11_DIGEST,       CRYPTO_SHA3_256, ANY,     CKF_DIGEST},
-	{CKM_SHA3_384,               P11_DIGEST,       CRYPTO_SHA3_384, ANY,     CKF_DIGEST},
-	{CKM_SHA3_512,               P11_DIGEST,       CRYPTO_SHA3_512, ANY,     CKF_DIGEST},
+	{CKM_RSA_PKCS,                &p11_rsa_pkcs1,    CRYPTO_NO_HASH,  CKK_RSA,            SV | SVR | ED | WRAPS},
+	{CKM_SHA256_RSA_PKCS,         &p11_rsa_pkcs1,    CRYPTO_SHA256,   CKK_RSA,            SV},
+	{CKM_SHA384_RSA_PKCS,         &p11_rsa_pkcs1,    CRYPTO_SHA384,   CKK_RSA,            SV},
+	{CKM_SHA512_RSA_PKCS,         &p11_rsa_pkcs1,    CRYPTO_SHA512,   CKK_RSA,            SV},
+	{CKM_SHA224_RSA_PKCS,         &p11_rsa_pkcs1,    CRYPTO_SHA224,   CKK_RSA,            SV},
+	{CKM_SHA1_RSA_PKCS,           &p11_rsa_pkcs1,    CRYPTO_SHA1,     CKK_RSA,            SV},
+	{CKM_SHA3_224_RSA_PKCS,       &p11_rsa_pkcs1,    CRYPTO_SHA3_224, CKK_RSA,            SV},
+	{CKM_SHA3_256_RSA_PKCS,       &p11_rsa_pkcs1,    CRYPTO_SHA3_256, CKK_RSA,            SV},
+	{CKM_SHA3_384_RSA_PKCS,       &p11_rsa_pkcs1,    CRYPTO_SHA3_384, CKK_RSA,            SV},
+	{CKM_SHA3_512_RSA_PKCS,       &p11_rsa_pkcs1,    CRYPTO_SHA3_512, CKK_RSA,            SV},
+	{CKM_RSA_PKCS_PSS,            &p11_rsa_pss,      CRYPTO_NO_HASH,  CKK_RSA,            SV},
+	{CKM_SHA256_RSA_PKCS_PSS,     &p11_rsa_pss,      CRYPTO_SHA256,   CKK_RSA,            SV},
+	{CKM_SHA384_RSA_PKCS_PSS,     &p11_rsa_pss,      CRYPTO_SHA384,   CKK_RSA,            SV},
+	{CKM_SHA512_RSA_PKCS_PSS,     &p11_rsa_pss,      CRYPTO_SHA512,   CKK_RSA,            SV},
+	{CKM_SHA224_RSA_PKCS_PSS,     &p11_rsa_pss,      CRYPTO_SHA224,   CKK_RSA,            SV},
+	{CKM_SHA1_RSA_PKCS_PSS,       &p11_rsa_pss,      CRYPTO_SHA1,     CKK_RSA,            SV},
+	{CKM_SHA3_224_RSA_PKCS_PSS,   &p11_rsa_pss,      CRYPTO_SHA3_224, CKK_RSA,            SV},
+	{CKM_SHA3_256_RSA_PKCS_PSS,   &p11_rsa_pss,      CRYPTO_SHA3_256, CKK_RSA,            SV},
+	{CKM_SHA3_384_RSA_PKCS_PSS,   &p11_rsa_pss,      CRYPTO_SHA3_384, CKK_RSA,            SV},
+	{CKM_SHA3_512_RSA_PKCS_PSS,   &p11_rsa_pss,      CRYPTO_SHA3_512, CKK_RSA,            SV},
+	{CKM_RSA_PKCS_OAEP,           &p11_rsa_oaep,     CRYPTO_NO_HASH,  CKK_RSA,            ED | WRAPS},
+	{CKM_RSA_X_509,               &p11_rsa_raw,      CRYPTO_NO_HASH,  CKK_RSA,            SV | SVR | ED},
+	{CKM_ECDSA,                   &p11_ecdsa,        CRYPTO_NO_HASH,  CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA256,            &p11_ecdsa,        CRYPTO_SHA256,   CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA384,            &p11_ecdsa,        CRYPTO_SHA384,   CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA512,            &p11_ecdsa,        CRYPTO_SHA512,   CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA224,            &p11_ecdsa,        CRYPTO_SHA224,   CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA1,              &p11_ecdsa,        CRYPTO_SHA1,     CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA3_224,          &p11_ecdsa,        CRYPTO_SHA3_224, CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA3_256,          &p11_ecdsa,        CRYPTO_SHA3_256, CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA3_384,          &p11_ecdsa,        CRYPTO_SHA3_384, CKK_EC,             SV | EC},
+	{CKM_ECDSA_SHA3_512,          &p11_ecdsa,        CRYPTO_SHA3_512, CKK_EC,             SV | EC},
+	{CKM_ECDH1_DERIVE,            NULL,              CRYPTO_NO_HASH,  CKK_EC,             CKF_HW | CKF_DERIVE | EC},
+	{CKM_RSA_PKCS_KEY_PAIR_GEN,   NULL,              CRYPTO_NO_HASH,  CKK_RSA,            CKF_HW | CKF_GENERATE_KEY_PAIR},
+	{CKM_EC_KEY_PAIR_GEN,         NULL,              CRYPTO_NO_HASH,  CKK_EC,             CKF_HW | CKF_GENERATE_KEY_PAIR | EC},
+	{CKM_SHA_1,                   &p11_digesting,    CRYPTO_SHA1,     ANY,                CKF_DIGEST},
+	{CKM_SHA224,                  &p11_digesting,    CRYPTO_SHA224,   ANY,                CKF_DIGEST},
+	{CKM_SHA256,                  &p11_digesting,    CRYPTO_SHA256,   ANY,                CKF_DIGEST},
+	{CKM_SHA384,                  &p11_digesting,    CRYPTO_SHA384,   ANY,                CKF_DIGEST},
+	{CKM_SHA512,                  &p11_digesting,    CRYPTO_SHA512,   ANY,                CKF_DIGEST},
+	{CKM_SHA3_224,                &p11_digesting,    CRYPTO_SHA3_224, ANY,                CKF_DIGEST},
+	{CKM_SHA3_256,                &p11_digesting,    CRYPTO_SHA3_256, ANY,                CKF_DIGEST},
+	{CKM_SHA3_384,                &p11_digesting,    CRYPTO_SHA3_384, ANY,                CKF_DIGEST},
+	{CKM_SHA3_512,                &p11_digesting,    CRYPTO_SHA3_512, ANY,                CKF_DIGEST},
+	{CKM_AES_KEY_GEN,             NULL,              CRYPTO_NO_HASH,  CKK_AES,            CKF_GENERATE},
+	{CKM_AES_ECB,                 &p11_aes_ecb,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE},
+	{CKM_AES_CBC,                 &p11_aes_cbc,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE},
+	{CKM_AES_CBC_PAD,             &p11_aes_cbc_pad,  CRYPTO_NO_HASH,  CKK_AES,            ED_HERE | WRAPS},
+	{CKM_AES_CTR,                 &p11_aes_ctr,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE},
+	{CKM_AES_GCM,                 &p11_aes_gcm,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE},
+	{CKM_AES_CMAC,                &p11_cmac,         CRYPTO_NO_HASH,  CKK_AES,            SV_HERE},
+	{CKM_AES_CMAC_GENERAL,        &p11_cmac_general, CRYPTO_NO_HASH,  CKK_AES,            SV_HERE},
+	{CKM_AES_KEY_WRAP,            &p11_aes_kw,       CRYPTO_NO_HASH,  CKK_AES,            ED_HERE | WRAPS},
+	{CKM_AES_KEY_WRAP_KWP,        &p11_aes_kwp,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE | WRAPS},
+	/* Its number is older than its definition; all who have it mean RFC 5649 (3.0, 2.14.2: deprecated for KWP). */
+	{CKM_AES_KEY_WRAP_PAD,        &p11_aes_kwp,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE | WRAPS},
+	{CKM_GENERIC_SECRET_KEY_GEN,  NULL,              CRYPTO_NO_HASH,  CKK_GENERIC_SECRET, CKF_GENERATE},
+	{CKM_SHA256_HMAC,             &p11_hmac,         CRYPTO_SHA256,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA256_HMAC_GENERAL,     &p11_hmac_general, CRYPTO_SHA256,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA384_HMAC,             &p11_hmac,         CRYPTO_SHA384,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA384_HMAC_GENERAL,     &p11_hmac_general, CRYPTO_SHA384,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA512_HMAC,             &p11_hmac,         CRYPTO_SHA512,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA512_HMAC_GENERAL,     &p11_hmac_general, CRYPTO_SHA512,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA224_HMAC,             &p11_hmac,         CRYPTO_SHA224,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA224_HMAC_GENERAL,     &p11_hmac_general, CRYPTO_SHA224,   CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA_1_HMAC,              &p11_hmac,         CRYPTO_SHA1,     CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA_1_HMAC_GENERAL,      &p11_hmac_general, CRYPTO_SHA1,     CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_224_HMAC,           &p11_hmac,         CRYPTO_SHA3_224, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_224_HMAC_GENERAL,   &p11_hmac_general, CRYPTO_SHA3_224, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_256_HMAC,           &p11_hmac,         CRYPTO_SHA3_256, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_256_HMAC_GENERAL,   &p11_hmac_general, CRYPTO_SHA3_256, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_384_HMAC,           &p11_hmac,         CRYPTO_SHA3_384, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_384_HMAC_GENERAL,   &p11_hmac_general, CRYPTO_SHA3_384, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_512_HMAC,           &p11_hmac,         CRYPTO_SHA3_512, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_SHA3_512_HMAC_GENERAL,   &p11_hmac_general, CRYPTO_SHA3_512, CKK_GENERIC_SECRET, SV_HERE},
+	{CKM_HKDF_DERIVE,             NULL,              CRYPTO_NO_HASH,  CKK_GENERIC_SECRET, CKF_DERIVE},
 };
 
 static const struct {
 	CK_MECHANISM_TYPE mechanism;
 	CK_RSA_PKCS_MGF_TYPE mgf;
+	CK_KEY_TYPE hmac;
 	enum crypto_hash hash;
 } hashes[] = {
-	{CKM_SHA_1,    CKG_MGF1_SHA1,     CRYPTO_SHA1},
-	{CKM_SHA224,   CKG_MGF1_SHA224,   CRYPTO_SHA224},
-	{CKM_SHA256,   CKG_MGF1_SHA256,   CRYPTO_SHA256},
-	{CKM_SHA384,   CKG_MGF1_SHA384,   CRYPTO_SHA384},
-	{CKM_SHA512,   CKG_MGF1_SHA512,   CRYPTO_SHA512},
-	{CKM_SHA3_224, CKG_MGF1_SHA3_224, CRYPTO_SHA3_224},
-	{CKM_SHA3_256, CKG_MGF1_SHA3_256, CRYPTO_SHA3_256},
-	{CKM_SHA3_384, CKG_MGF1_SHA3_384, CRYPTO_SHA3_384},
-	{CKM_SHA3_512, CKG_MGF1_SHA3_512, CRYPTO_SHA3_512},
+	{CKM_SHA_1,    CKG_MGF1_SHA1,     CKK_SHA_1_HMAC,     CRYPTO_SHA1},
+	{CKM_SHA224,   CKG_MGF1_SHA224,   CKK_SHA224_HMAC,    CRYPTO_SHA224},
+	{CKM_SHA256,   CKG_MGF1_SHA256,   CKK_SHA256_HMAC,    CRYPTO_SHA256},
+	{CKM_SHA384,   CKG_MGF1_SHA384,   CKK_SHA384_HMAC,    CRYPTO_SHA384},
+	{CKM_SHA512,   CKG_MGF1_SHA512,   CKK_SHA512_HMAC,    CRYPTO_SHA512},
+	{CKM_SHA3_224, CKG_MGF1_SHA3_224, CKK_SHA3_224_HMAC,  CRYPTO_SHA3_224},
+	{CKM_SHA3_256, CKG_MGF1_SHA3_256, CKK_SHA3_256_HMAC,  CRYPTO_SHA3_256},
+	{CKM_SHA3_384, CKG_MGF1_SHA3_384, CKK_SHA3_384_HMAC,  CRYPTO_SHA3_384},
+	{CKM_SHA3_512, CKG_MGF1_SHA3_512, CKK_SHA3_512_HMAC,  CRYPTO_SHA3_512},
 };
 /* clang-format on */
 
@@ -110,6 +141,14 @@ enum crypto_hash p11_mgf(CK_RSA_PKCS_MGF_TYPE type)
 {
 	for (size_t i = 0; i < HASHES; i++)
 		if (hashes[i].mgf == type)
+			return hashes[i].hash;
+	return CRYPTO_NO_HASH;
+}
+
+enum crypto_hash p11_hmac_hash(CK_KEY_TYPE type)
+{
+	for (size_t i = 0; i < HASHES; i++)
+		if (hashes[i].hmac == type)
 			return hashes[i].hash;
 	return CRYPTO_NO_HASH;
 }
@@ -153,8 +192,8 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList
 	return p11_leave(rv);
 }
 
-/* Sizes of the keys that this token can have. */
-static void key_sizes(struct ukey_token *token, CK_KEY_TYPE type, CK_MECHANISM_INFO *info)
+/* Sizes of the keys that this token can have, in bits. */
+static void token_key_sizes(struct ukey_token *token, CK_KEY_TYPE type, CK_MECHANISM_INFO *info)
 {
 	static const struct {
 		CK_KEY_TYPE type;
@@ -178,6 +217,21 @@ static void key_sizes(struct ukey_token *token, CK_KEY_TYPE type, CK_MECHANISM_I
 	}
 }
 
+/* Of secret keys in bytes; but generic ones are generated by the bit (2.40 mechanisms, 2.9.1, 2.7.2, 2.20). */
+static void key_sizes(struct ukey_token *token, const struct p11_mechanism *m, CK_MECHANISM_INFO *info)
+{
+	const CK_ULONG unit = m->flags & CKF_GENERATE ? 8 : 1;
+
+	token_key_sizes(token, m->key_type, info);
+	if (m->key_type == CKK_AES) {
+		info->ulMinKeySize = 16;
+		info->ulMaxKeySize = 32;
+	} else if (m->key_type == CKK_GENERIC_SECRET) {
+		info->ulMinKeySize = unit;
+		info->ulMaxKeySize = unit * P11_SECRET_MAX;
+	}
+}
+
 CK_RV C_GetMechanismInfo(CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR pInfo)
 {
 	const struct p11_mechanism *m = p11_mechanism(type);
@@ -194,185 +248,8 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM
 		return p11_leave(rv);
 	if (m) {
 		*pInfo = (CK_MECHANISM_INFO){.flags = m->flags};
-		key_sizes(token, m->key_type, pInfo);
+		key_sizes(token, m, pInfo);
 	}
 	ukey_token_unref(token);
 	return p11_leave(m ? CKR_OK : CKR_MECHANISM_INVALID);
-}
-
-/* ---- operations ---- */
-
-void p11_operation_end(struct p11_operation *op)
-{
-	crypto_digest_free(op->digest);
-	free(op->label);
-	secmem_free(op->input);
-	secmem_free(op->result);
-	*op = (struct p11_operation){0};
-}
-
-static CK_RV no_parameters(const CK_MECHANISM *m)
-{
-	return m->ulParameterLen ? CKR_MECHANISM_PARAM_INVALID : CKR_OK;
-}
-
-static CK_RV pss_parameters(struct p11_operation *op, const CK_MECHANISM *m)
-{
-	CK_RSA_PKCS_PSS_PARAMS p;
-	size_t max;
-
-	if (!m->pParameter || m->ulParameterLen != sizeof(p))
-		return CKR_MECHANISM_PARAM_INVALID;
-	memcpy(&p, m->pParameter, sizeof(p));
-	op->hash = p11_hash(p.hashAlg);
-	op->mgf = p11_mgf(p.mgf);
-	op->salt_len = p.sLen;
-	if (!op->hash || !op->mgf || (op->mechanism->hash && op->mechanism->hash != op->hash))
-		return CKR_MECHANISM_PARAM_INVALID;
-	if (!rsa_pad_pss_salt_max(op->hash, crypto_pubkey_bits(&op->key.public), &max) || p.sLen > max)
-		return CKR_MECHANISM_PARAM_INVALID;
-	return CKR_OK;
-}
-
-/* Source 0 without a label is what pkcs11-tool sends for "no label". */
-static CK_RV oaep_parameters(struct p11_operation *op, const CK_MECHANISM *m)
-{
-	CK_RSA_PKCS_OAEP_PARAMS p;
-	size_t max;
-
-	if (!m->pParameter || m->ulParameterLen != sizeof(p))
-		return CKR_MECHANISM_PARAM_INVALID;
-	memcpy(&p, m->pParameter, sizeof(p));
-	op->hash = p11_hash(p.hashAlg);
-	op->mgf = p11_mgf(p.mgf);
-	if (!op->hash || !op->mgf || p11_bad_input(p.pSourceData, p.ulSourceDataLen) ||
-		(p.source != CKZ_DATA_SPECIFIED && (p.source != 0 || p.ulSourceDataLen)))
-		return CKR_MECHANISM_PARAM_INVALID;
-	if (!rsa_pad_oaep_message_max(op->hash, op->key.public.modulus.len, &max))
-		return CKR_MECHANISM_PARAM_INVALID;
-	if (p.ulSourceDataLen) {
-		op->label = malloc(p.ulSourceDataLen);
-		if (!op->label)
-			return CKR_HOST_MEMORY;
-		memcpy(op->label, p.pSourceData, p.ulSourceDataLen);
-		op->label_len = p.ulSourceDataLen;
-	}
-	return CKR_OK;
-}
-
-static CK_RV parameters(struct p11_operation *op, const CK_MECHANISM *m)
-{
-	op->hash = op->mechanism->hash;
-	if (op->mechanism->scheme == P11_RSA_PSS)
-		return pss_parameters(op, m);
-	if (op->mechanism->scheme == P11_RSA_OAEP)
-		return oaep_parameters(op, m);
-	return no_parameters(m);
-}
-
-static CK_RV take_key(struct p11_session *s, struct p11_operation *op, CK_FLAGS flag, CK_OBJECT_HANDLE handle)
-{
-	unsigned use = flag & (CKF_SIGN | CKF_VERIFY) ? UKEY_USE_SIGN : UKEY_USE_DECRYPT;
-	CK_KEY_TYPE type;
-	CK_RV rv = p11_key_open(s, handle, flag & (CKF_SIGN | CKF_DECRYPT), &op->key);
-
-	if (rv != CKR_OK)
-		return rv;
-	type = op->key.public.type == CRYPTO_RSA ? CKK_RSA : CKK_EC;
-	if (op->mechanism->key_type != type)
-		return CKR_KEY_TYPE_INCONSISTENT;
-	return op->key.usage & use ? CKR_OK : CKR_KEY_FUNCTION_NOT_PERMITTED;
-}
-
-static CK_RV start(
-	struct p11_session *s, struct p11_operation *op, CK_FLAGS flag, const CK_MECHANISM *m, CK_OBJECT_HANDLE handle)
-{
-	CK_RV rv = CKR_OK;
-
-	op->mechanism = p11_mechanism(m->mechanism);
-	if (!op->mechanism || !(op->mechanism->flags & flag))
-		return CKR_MECHANISM_INVALID;
-	if (p11_bad_input(m->pParameter, m->ulParameterLen))
-		return CKR_ARGUMENTS_BAD;
-	if (flag != CKF_DIGEST)
-		rv = take_key(s, op, flag, handle);
-	if (rv == CKR_OK)
-		rv = parameters(op, m);
-	if (rv == CKR_OK && op->mechanism->hash) {
-		op->digest = crypto_digest_new(op->mechanism->hash);
-		if (!op->digest)
-			rv = CKR_HOST_MEMORY;
-	}
-	return rv;
-}
-
-CK_RV p11_operation_init(struct p11_session *s, struct p11_operation *op, CK_FLAGS flag, CK_MECHANISM_PTR mechanism,
-	CK_OBJECT_HANDLE key)
-{
-	CK_RV rv;
-
-	if (!mechanism) {
-		/* 3.0: ends an active operation. A 2.40 caller does this only by mistake. */
-		if (!op->mechanism)
-			return CKR_ARGUMENTS_BAD;
-		p11_operation_end(op);
-		return CKR_OK;
-	}
-	if (op->mechanism)
-		return CKR_OPERATION_ACTIVE;
-	rv = start(s, op, flag, mechanism, key);
-	if (rv != CKR_OK)
-		p11_operation_end(op);
-	return rv;
-}
-
-static CK_RV feed(struct p11_operation *op, struct bytes part, size_t max)
-{
-	if (!op->input) {
-		op->input = secmem_alloc(max);
-		if (!op->input)
-			return CKR_HOST_MEMORY;
-	}
-	if (part.len > max - op->input_len)
-		return CKR_DATA_LEN_RANGE;
-	bytes_copy(op->input + op->input_len, part);
-	op->input_len += part.len;
-	return CKR_OK;
-}
-
-CK_RV p11_operation_update(struct p11_operation *op, const void *part, size_t len, size_t max)
-{
-	if (p11_bad_input(part, len))
-		return CKR_ARGUMENTS_BAD;
-	op->mode = P11_MULTI;
-	if (!op->digest)
-		return feed(op, BYTES(part, len), max);
-	return !len || crypto_digest_update(op->digest, BYTES(part, len)) ? CKR_OK : CKR_HOST_MEMORY;
-}
-
-CK_RV p11_operation_digest(struct p11_operation *op, struct bytes data, uint8_t *out, size_t *len)
-{
-	if (data.len && !crypto_digest_update(op->digest, data))
-		return CKR_HOST_MEMORY;
-	if (!crypto_digest_final(op->digest, out))
-		return CKR_HOST_MEMORY;
-	*len = crypto_hash_size(op->mechanism->hash);
-	return CKR_OK;
-}
-
-/* libukey's hashes and ours have the same order. */
-_Static_assert((int)UKEY_SHA1 == (int)CRYPTO_SHA1 && (int)UKEY_SHA512 == (int)CRYPTO_SHA512 &&
-		       (int)UKEY_SHA3_224 == (int)CRYPTO_SHA3_224 && (int)UKEY_SHA3_512 == (int)CRYPTO_SHA3_512,
-	"the two lists of hashes differ");
-
-struct ukey_scheme p11_operation_scheme(const struct p11_operation *op, enum ukey_padding padding)
-{
-	return (struct ukey_scheme){
-		.padding = padding,
-		.hash = (enum ukey_hash)op->hash,
-		.mgf = (enum ukey_hash)op->mgf,
-		.salt_len = op->salt_len,
-		.label = op->label,
-		.label_len = op->label_len,
-	};
 }

@@ -38,6 +38,7 @@
 #include "common/crypto.h"
 #include "common/tlv.h"
 #include "driver/ukey.h"
+#include "pkcs11/operation.h"
 #include "pkcs11/pkcs11.h"
 
 #define P11_API CK_API
@@ -126,41 +127,6 @@ void p11_slots_forked(void);
 
 /* ---- session.c ---- */
 
-struct p11_mechanism;
-
-/* The key of an operation, copied: the object may go while the operation lasts. */
-struct p11_key {
-	CK_OBJECT_HANDLE handle;
-	bool on_token;
-	bool is_private;
-	bool always_authenticate;
-	ukey_key_ref ref;
-	unsigned usage; /* enum ukey_usage; of a public key: what its private key may undo */
-	struct crypto_pubkey public;
-	uint8_t store[CRYPTO_RSA_BYTES_MAX + CRYPTO_RSA_EXPONENT_MAX];
-};
-
-enum p11_mode {
-	P11_SINGLE, /* nothing was fed yet: may become either */
-	P11_MULTI,
-};
-
-struct p11_operation {
-	const struct p11_mechanism *mechanism; /* NULL: not active */
-	enum p11_mode mode;
-	struct p11_key key;
-	uint_fast64_t ticket; /* of its context-specific log-in; 0: none */
-	enum crypto_hash hash, mgf;
-	size_t salt_len;
-	uint8_t *label; /* OAEP */
-	size_t label_len;
-	struct crypto_digest_ctx *digest;
-	uint8_t *input; /* what was fed to a mechanism without a hash; secure memory */
-	size_t input_len;
-	uint8_t *result; /* of a decryption whose caller had too little room; secure memory */
-	size_t result_len;
-};
-
 struct p11_session {
 	CK_SESSION_HANDLE handle;
 	struct p11_slot *slot;
@@ -174,7 +140,8 @@ struct p11_session {
 	bool finding;
 	CK_OBJECT_HANDLE *found;
 	size_t found_count, found_next;
-	struct p11_operation sign, verify, encrypt, decrypt, digest;
+	struct p11_operation sign, verify, sign_recover, verify_recover, encrypt, decrypt, digest;
+	struct p11_operation message_encrypt, message_decrypt;
 };
 
 /* The session, locked, and the library entered. On CKR_OK p11_session_leave must follow; it hands rv through. */
@@ -325,17 +292,6 @@ bool p11_object_exists(struct p11_slot *slot, CK_OBJECT_HANDLE handle);
 #define P11_HINT_ABSENT 1u /* there is no such attribute */
 uint32_t p11_hint(struct bytes value);
 
-/* ---- key.c ---- */
-
-/* CKR_KEY_HANDLE_INVALID, CKR_KEY_TYPE_INCONSISTENT, or CKR_USER_NOT_LOGGED_IN for a private key not to be seen now. */
-CK_RV p11_key_open(struct p11_session *s, CK_OBJECT_HANDLE handle, bool is_private, struct p11_key *key);
-/* CKR_KEY_HANDLE_INVALID when the object behind the key is gone. */
-CK_RV p11_key_alive(struct p11_session *s, const struct p11_key *key);
-/* A point bare or in an OCTET STRING, for a curve of so many bytes. */
-struct bytes p11_point(struct bytes b, size_t field);
-/* Borrowed from the list. */
-CK_RV p11_public_from_attributes(const CK_ATTRIBUTE *list, CK_ULONG count, struct crypto_pubkey *out);
-
 /* ---- attribute.c ---- */
 
 struct p11_value {
@@ -365,57 +321,5 @@ CK_RV p11_free_id(struct p11_session *s, uint8_t *id, size_t *len);
 
 /* C_CreateObject of a private key: an exchange pair from outside, or a refusal that says why. */
 CK_RV p11_import(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *handle);
-
-/* ---- mechanism.c ---- */
-
-enum p11_scheme {
-	P11_DIGEST,
-	P11_RSA_PKCS1,
-	P11_RSA_RAW,
-	P11_RSA_PSS,
-	P11_RSA_OAEP,
-	P11_ECDSA,
-	P11_ECDH,
-	P11_GENERATE_RSA,
-	P11_GENERATE_EC,
-};
-
-struct p11_mechanism {
-	CK_MECHANISM_TYPE type;
-	enum p11_scheme scheme;
-	enum crypto_hash hash; /* done here before the scheme; CRYPTO_NO_HASH: the caller's */
-	CK_KEY_TYPE key_type;
-	CK_FLAGS flags;
-};
-
-const struct p11_mechanism *p11_mechanism(CK_MECHANISM_TYPE type);
-/* One after another, from 0; NULL at the end. */
-const struct p11_mechanism *p11_mechanism_at(size_t i);
-enum crypto_hash p11_hash(CK_MECHANISM_TYPE type);
-enum crypto_hash p11_mgf(CK_RSA_PKCS_MGF_TYPE type);
-/* The mechanisms that a key may be used with (CKA_ALLOWED_MECHANISMS); returns their number, at most `room` are put. */
-size_t p11_mechanisms_of(CK_KEY_TYPE type, CK_FLAGS flags, CK_MECHANISM_TYPE *list, size_t room);
-/*
- * Start an operation: mechanism, its parameters, the key (0 with CKF_DIGEST) and whether it may be used so. `flag` is
- * one of CKF_SIGN, CKF_VERIFY, CKF_ENCRYPT, CKF_DECRYPT, CKF_DIGEST. No mechanism: ends the one that is active.
- */
-CK_RV p11_operation_init(struct p11_session *s, struct p11_operation *op, CK_FLAGS flag, CK_MECHANISM_PTR mechanism,
-	CK_OBJECT_HANDLE key);
-void p11_operation_end(struct p11_operation *op);
-/* One more part, into the digest or the collected input (CKR_DATA_LEN_RANGE beyond `max`). */
-CK_RV p11_operation_update(struct p11_operation *op, const void *part, size_t len, size_t max);
-/* The longest input of a signature whose mechanism does not hash. */
-size_t p11_input_max(const struct p11_operation *op);
-/* May an input of this length go into a scheme whose mechanism does not hash? */
-CK_RV p11_input_check(const struct p11_operation *op, size_t len);
-size_t p11_signature_size(const struct p11_key *key);
-/* The input of the scheme when the hash is ours: finishes the digest into `out`. */
-CK_RV p11_operation_digest(struct p11_operation *op, struct bytes data, uint8_t *out, size_t *len);
-struct ukey_scheme p11_operation_scheme(const struct p11_operation *op, enum ukey_padding padding);
-/* A pair of pointer and length of a caller. */
-static inline bool p11_bad_input(const void *data, CK_ULONG len)
-{
-	return !data && len;
-}
 
 #endif

@@ -227,6 +227,51 @@ typedef struct CK_ECDH1_DERIVE_PARAMS {
 } CK_ECDH1_DERIVE_PARAMS;
 CK_POINTER(CK_ECDH1_DERIVE_PARAMS);
 
+typedef CK_ULONG CK_MAC_GENERAL_PARAMS;
+CK_POINTER(CK_MAC_GENERAL_PARAMS);
+
+typedef struct CK_AES_CTR_PARAMS {
+	CK_ULONG ulCounterBits;
+	CK_BYTE cb[16];
+} CK_AES_CTR_PARAMS;
+CK_POINTER(CK_AES_CTR_PARAMS);
+
+typedef struct CK_GCM_PARAMS {
+	CK_BYTE_PTR pIv;
+	CK_ULONG ulIvLen;
+	CK_ULONG ulIvBits;
+	CK_BYTE_PTR pAAD;
+	CK_ULONG ulAADLen;
+	CK_ULONG ulTagBits;
+} CK_GCM_PARAMS;
+CK_POINTER(CK_GCM_PARAMS);
+
+typedef CK_ULONG CK_GENERATOR_FUNCTION;
+
+/* Of one message: IV and tag are written by an encryption and read by a decryption. */
+typedef struct CK_GCM_MESSAGE_PARAMS {
+	CK_BYTE_PTR pIv;
+	CK_ULONG ulIvLen;
+	CK_ULONG ulIvFixedBits;
+	CK_GENERATOR_FUNCTION ivGenerator;
+	CK_BYTE_PTR pTag;
+	CK_ULONG ulTagBits;
+} CK_GCM_MESSAGE_PARAMS;
+CK_POINTER(CK_GCM_MESSAGE_PARAMS);
+
+typedef struct CK_HKDF_PARAMS {
+	CK_BBOOL bExtract;
+	CK_BBOOL bExpand;
+	CK_MECHANISM_TYPE prfHashMechanism;
+	CK_ULONG ulSaltType;
+	CK_BYTE_PTR pSalt;
+	CK_ULONG ulSaltLen;
+	CK_OBJECT_HANDLE hSaltKey;
+	CK_BYTE_PTR pInfo;
+	CK_ULONG ulInfoLen;
+} CK_HKDF_PARAMS;
+CK_POINTER(CK_HKDF_PARAMS);
+
 /* ---- Functions, in the order of the tables ---- */
 
 typedef struct CK_FUNCTION_LIST CK_FUNCTION_LIST;

@@ -31,11 +31,8 @@ static struct p11_session *lookup(CK_SESSION_HANDLE handle)
 
 static void session_free(struct p11_session *s)
 {
-	p11_operation_end(&s->sign);
-	p11_operation_end(&s->verify);
-	p11_operation_end(&s->encrypt);
-	p11_operation_end(&s->decrypt);
-	p11_operation_end(&s->digest);
+	for (size_t i = 0; p11_uses[i]; i++)
+		p11_operation_end(p11_operation_of(s, p11_uses[i]));
 	free(s->found);
 	ukey_token_unref(s->token);
 	pthread_mutex_destroy(&s->lock);
@@ -354,7 +351,7 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE hSession, CK_SESSION_INFO_PTR pInfo)
 	return p11_session_leave(s, CKR_OK);
 }
 
-/* Which operations a flag of C_SessionCancel names; those that are not built are never active. */
+/* Each operation by the flag of its use (3.0, 5.6.9); what else a flag may name is never active here. */
 CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
 {
 	struct p11_session *s;
@@ -362,16 +359,9 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
 
 	if (rv != CKR_OK)
 		return rv;
-	if (flags & CKF_SIGN)
-		p11_operation_end(&s->sign);
-	if (flags & CKF_VERIFY)
-		p11_operation_end(&s->verify);
-	if (flags & CKF_ENCRYPT)
-		p11_operation_end(&s->encrypt);
-	if (flags & CKF_DECRYPT)
-		p11_operation_end(&s->decrypt);
-	if (flags & CKF_DIGEST)
-		p11_operation_end(&s->digest);
+	for (size_t i = 0; p11_uses[i]; i++)
+		if (flags & p11_uses[i])
+			p11_operation_end(p11_operation_of(s, p11_uses[i]));
 	if (flags & CKF_FIND_OBJECTS) {
 		free(s->found);
 		s->found = NULL;

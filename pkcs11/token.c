@@ -16,7 +16,7 @@ static CK_FLAGS pin_flags(const struct ukey_pin_info *pin, CK_FLAGS low, CK_FLAG
 
 static CK_FLAGS token_flags(const struct ukey_token_info *info)
 {
-	CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED;
+	CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS;
 
 	if (info->life_cycle == UKEY_INITIALISED || info->life_cycle == UKEY_OPERATIONAL)
 		flags |= CKF_TOKEN_INITIALIZED;

@@ -24,18 +24,6 @@ static CK_RV after_the_session(CK_SESSION_HANDLE handle, CK_RV answer)
 
 #define NOT_BUILT_C_GetOperationState         NOT_BUILT
 #define NOT_BUILT_C_SetOperationState         NOT_BUILT
-#define NOT_BUILT_C_DigestKey                 NOT_BUILT
-#define NOT_BUILT_C_SignRecoverInit           NOT_BUILT
-#define NOT_BUILT_C_SignRecover               NOT_BUILT
-#define NOT_BUILT_C_VerifyRecoverInit         NOT_BUILT
-#define NOT_BUILT_C_VerifyRecover             NOT_BUILT
-#define NOT_BUILT_C_DigestEncryptUpdate       NOT_BUILT
-#define NOT_BUILT_C_DecryptDigestUpdate       NOT_BUILT
-#define NOT_BUILT_C_SignEncryptUpdate         NOT_BUILT
-#define NOT_BUILT_C_DecryptVerifyUpdate       NOT_BUILT
-#define NOT_BUILT_C_GenerateKey               NOT_BUILT
-#define NOT_BUILT_C_WrapKey                   NOT_BUILT
-#define NOT_BUILT_C_UnwrapKey                 NOT_BUILT
 #define NOT_BUILT_C_MessageEncryptInit        NOT_BUILT
 #define NOT_BUILT_C_EncryptMessage            NOT_BUILT
 #define NOT_BUILT_C_EncryptMessageBegin       NOT_BUILT

@@ -1,55 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verification, here on the host: a public key is no secret. */
+/* Verification, of signatures and MACs. */
 #include "pkcs11/p11.h"
 
-static CK_RV check(const struct p11_operation *op, struct bytes in, struct bytes signature)
+static CK_RV leave(struct p11_session *s, struct p11_operation *op, CK_RV rv)
 {
-	static const enum crypto_scheme_kind kinds[] = {
-		[P11_RSA_PKCS1] = CRYPTO_RSA_PKCS1,
-		[P11_RSA_RAW] = CRYPTO_RSA_RAW,
-		[P11_RSA_PSS] = CRYPTO_RSA_PSS,
-		[P11_ECDSA] = CRYPTO_ECDSA,
-	};
-	struct crypto_scheme scheme = {kinds[op->mechanism->scheme], op->hash, op->mgf, op->salt_len};
-
-	switch (crypto_verify(&op->key.public, &scheme, in, signature)) {
-	case CRYPTO_GOOD:
-		return CKR_OK;
-	case CRYPTO_BAD:
-		return CKR_SIGNATURE_INVALID;
-	default:
-		/* The key and the lengths were looked at before: what is left is memory. */
-		return CKR_HOST_MEMORY;
-	}
+	p11_operation_end(op);
+	return p11_session_leave(s, rv);
 }
 
-static CK_RV finish(struct p11_operation *op, struct bytes data, CK_BYTE *sig, CK_ULONG sig_len)
+static CK_RV check(struct p11_operation *op, struct bytes data, CK_BYTE *signature, CK_ULONG len)
 {
-	uint8_t digest[CRYPTO_DIGEST_MAX];
-	size_t len = 0;
-	CK_RV rv;
+	const struct p11_scheme *scheme = op->mechanism->scheme;
+	CK_RV rv = CKR_OK;
 
-	if (p11_bad_input(sig, sig_len))
+	if (p11_bad_input(signature, len))
 		return CKR_ARGUMENTS_BAD;
-	if (sig_len != p11_signature_size(&op->key))
+	if (len != scheme->size(op))
 		return CKR_SIGNATURE_LEN_RANGE;
-	if (op->mechanism->hash) {
-		rv = p11_operation_digest(op, data, digest, &len);
-		data = BYTES(digest, len);
-	} else {
-		rv = p11_input_check(op, data.len);
-	}
-	return rv == CKR_OK ? check(op, data, BYTES(sig, sig_len)) : rv;
+	if (data.len)
+		rv = scheme->update(op, data);
+	return rv == CKR_OK ? scheme->check(op, BYTES(signature, len)) : rv;
 }
 
 CK_RV C_VerifyInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey)
 {
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	return p11_session_leave(s, p11_operation_init(s, &s->verify, CKF_VERIFY, pMechanism, hKey));
+	return p11_operation_init(hSession, CKF_VERIFY, pMechanism, hKey);
 }
 
 CK_RV C_Verify(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature,
@@ -65,11 +40,8 @@ CK_RV C_Verify(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen
 	if (s->verify.mode == P11_MULTI)
 		return p11_session_leave(s, CKR_OPERATION_ACTIVE);
 	if (p11_bad_input(pData, ulDataLen))
-		rv = CKR_ARGUMENTS_BAD;
-	else
-		rv = finish(&s->verify, BYTES(pData, ulDataLen), pSignature, ulSignatureLen);
-	p11_operation_end(&s->verify);
-	return p11_session_leave(s, rv);
+		return leave(s, &s->verify, CKR_ARGUMENTS_BAD);
+	return leave(s, &s->verify, check(&s->verify, BYTES(pData, ulDataLen), pSignature, ulSignatureLen));
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen)
@@ -81,9 +53,8 @@ CK_RV C_VerifyUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulP
 		return rv;
 	if (!s->verify.mechanism)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	rv = p11_operation_update(&s->verify, pPart, ulPartLen, p11_input_max(&s->verify));
-	if (rv != CKR_OK)
-		p11_operation_end(&s->verify);
+	rv = p11_operation_update(&s->verify, pPart, ulPartLen);
+	p11_operation_settle(&s->verify, NULL, rv);
 	return p11_session_leave(s, rv);
 }
 
@@ -96,7 +67,50 @@ CK_RV C_VerifyFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG
 		return rv;
 	if (!s->verify.mechanism)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	rv = finish(&s->verify, BYTES(s->verify.input, s->verify.input_len), pSignature, ulSignatureLen);
-	p11_operation_end(&s->verify);
+	return leave(s, &s->verify, check(&s->verify, BYTES_NONE, pSignature, ulSignatureLen));
+}
+
+/* ---- the data out of the signature ---- */
+
+static CK_RV recover(struct p11_operation *op, struct bytes signature, CK_BYTE *out, CK_ULONG *out_len)
+{
+	uint8_t data[CRYPTO_RSA_BYTES_MAX];
+	size_t len = 0;
+	CK_RV rv;
+
+	if (!out) {
+		*out_len = op->mechanism->scheme->size(op);
+		return CKR_OK;
+	}
+	rv = op->mechanism->scheme->recover(op, signature, data, &len);
+	if (rv != CKR_OK)
+		return rv;
+	if (*out_len < len)
+		rv = CKR_BUFFER_TOO_SMALL;
+	else
+		bytes_copy(out, BYTES(data, len));
+	*out_len = len;
+	return rv;
+}
+
+CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey)
+{
+	return p11_operation_init(hSession, CKF_VERIFY_RECOVER, pMechanism, hKey);
+}
+
+CK_RV C_VerifyRecover(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen, CK_BYTE_PTR pData,
+	CK_ULONG_PTR pulDataLen)
+{
+	struct p11_session *s;
+	CK_RV rv = p11_session_enter(hSession, &s);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (!s->verify_recover.mechanism)
+		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
+	if (!pulDataLen || p11_bad_input(pSignature, ulSignatureLen))
+		return leave(s, &s->verify_recover, CKR_ARGUMENTS_BAD);
+	rv = recover(&s->verify_recover, BYTES(pSignature, ulSignatureLen), pData, pulDataLen);
+	p11_operation_settle(&s->verify_recover, pData, rv);
 	return p11_session_leave(s, rv);
 }

@@ -77,3 +77,8 @@ tests_wire_test_p11_import_LDADD = $(p11_bench_ldadd) $(CRYPTO_LIBS)
 tests_wire_personal_p11_import_SOURCES = tests/wire/test_p11_import.c
 tests_wire_personal_p11_import_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_personal_p11_import_LDADD = $(p11_bench_ldadd) $(CRYPTO_LIBS)
+# Secret keys on the host.
+WIRE_TESTS += tests/wire/test_p11_cipher
+tests_wire_test_p11_cipher_SOURCES = tests/wire/test_p11_cipher.c tests/wire/secret_bench.h
+tests_wire_test_p11_cipher_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_cipher_LDADD = $(p11_bench_ldadd)

@@ -464,7 +464,7 @@ static void test_refused(void **state)
 		{{{CKA_CLASS, &nonsense, sizeof(nonsense)}},                                                     1, CKR_ATTRIBUTE_VALUE_INVALID},
 		{{{CKA_CLASS, &yes, 1}},									 1, CKR_ATTRIBUTE_VALUE_INVALID},
 		{{{CKA_CLASS, &prv_class, sizeof(prv_class)}, {CKA_TOKEN, &yes, 1}},                             2, CKR_TEMPLATE_INCOMPLETE    },
-		{{{CKA_CLASS, &secret_class, sizeof(secret_class)}},                                             1, CKR_TEMPLATE_INCONSISTENT  },
+		{{{CKA_CLASS, &secret_class, sizeof(secret_class)}},                                             1, CKR_TEMPLATE_INCOMPLETE    },
 		{{{CKA_CLASS, &pub_class, sizeof(pub_class)}, {CKA_KEY_TYPE, &rsa, sizeof(rsa)}},                2,
                  CKR_TEMPLATE_INCOMPLETE												       },
 		{{{CKA_CLASS, &pub_class, sizeof(pub_class)}},                                                   1, CKR_TEMPLATE_INCOMPLETE    },
