@@ -228,13 +228,13 @@ enum p11_kind {
 struct p11_object {
 	CK_OBJECT_HANDLE handle;
 	enum p11_kind kind;
-	uint8_t number;          /* key reference, number of the object, profile, place in the list of mechanisms */
-	uint8_t print[8];        /* tells it from another one in the same place later */
-	bool listed;             /* the directory has it still, while the table is brought up to date */
-	bool is_private;         /* CKA_PRIVATE */
+	uint8_t number;   /* key reference, number of the object, profile, place in the list of mechanisms */
+	uint8_t print[8]; /* tells it from another one in the same place later */
+	bool listed;      /* the directory has it still, while the table is brought up to date */
+	bool is_private;  /* CKA_PRIVATE */
 	CK_OBJECT_CLASS class;
 	uint32_t id_hint, label_hint; /* of CKA_ID and CKA_LABEL; P11_NO_HINT: the object has to be looked at */
-	CK_SESSION_HANDLE owner; /* session objects, and the gone */
+	CK_SESSION_HANDLE owner;      /* session objects, and the gone */
 	struct p11_attributes *attributes;
 };
 

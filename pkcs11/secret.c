@@ -227,24 +227,28 @@ CK_RV p11_secret_add(struct p11_session *s, const struct p11_secret *k, struct b
 	bool sensitive = truth(k->list, k->count, CKA_SENSITIVE, true);
 	bool extractable = truth(k->list, k->count, CKA_EXTRACTABLE, false);
 	struct p11_attributes *a;
-	CK_ATTRIBUTE rest[17 + USES] = {
-		{CKA_CLASS,             &class,					sizeof(class)    },
-		{CKA_KEY_TYPE,          &type,					 sizeof(type)     },
-		{CKA_VALUE,             (void *)value.data,                            len              },
-		{CKA_VALUE_LEN,         &len,					  sizeof(len)      },
-		{CKA_CHECK_VALUE,       check,					 sizeof(check)    },
-		{CKA_LABEL,             NULL,					  0                },
-		{CKA_ID,                NULL,					  0                },
-		{CKA_START_DATE,        NULL,					  0                },
-		{CKA_END_DATE,          NULL,					  0                },
-		{CKA_SENSITIVE,         &truths[sensitive],                            sizeof(CK_BBOOL) },
-		{CKA_EXTRACTABLE,       &truths[extractable],                          sizeof(CK_BBOOL) },
-		{CKA_ALWAYS_SENSITIVE,  &truths[k->always_sensitive && sensitive],     sizeof(CK_BBOOL) },
-		{CKA_NEVER_EXTRACTABLE, &truths[k->never_extractable && !extractable], sizeof(CK_BBOOL) },
-		{CKA_LOCAL,             &truths[k->origin == P11_GENERATED],           sizeof(CK_BBOOL) },
-		{CKA_KEY_GEN_MECHANISM, &mechanism,                                    sizeof(mechanism)},
-		{CKA_TRUSTED,           &truths[false],                                sizeof(CK_BBOOL) },
-		{CKA_WRAP_WITH_TRUSTED, &truths[false],                                sizeof(CK_BBOOL) },
+	CK_ATTRIBUTE rest[21 + USES] = {
+		{CKA_CLASS,              &class,					sizeof(class)    },
+		{CKA_KEY_TYPE,           &type,					 sizeof(type)     },
+		{CKA_VALUE,              (void *)value.data,                            len              },
+		{CKA_VALUE_LEN,          &len,					  sizeof(len)      },
+		{CKA_CHECK_VALUE,        check,					 sizeof(check)    },
+		{CKA_LABEL,              NULL,					  0                },
+		{CKA_ID,                 NULL,					  0                },
+		{CKA_START_DATE,         NULL,					  0                },
+		{CKA_END_DATE,           NULL,					  0                },
+		{CKA_SENSITIVE,          &truths[sensitive],                            sizeof(CK_BBOOL) },
+		{CKA_EXTRACTABLE,        &truths[extractable],                          sizeof(CK_BBOOL) },
+		{CKA_ALWAYS_SENSITIVE,   &truths[k->always_sensitive && sensitive],     sizeof(CK_BBOOL) },
+		{CKA_NEVER_EXTRACTABLE,  &truths[k->never_extractable && !extractable], sizeof(CK_BBOOL) },
+		{CKA_LOCAL,              &truths[k->origin == P11_GENERATED],           sizeof(CK_BBOOL) },
+		{CKA_KEY_GEN_MECHANISM,  &mechanism,                                    sizeof(mechanism)},
+		{CKA_TRUSTED,            &truths[false],                                sizeof(CK_BBOOL) },
+		{CKA_WRAP_WITH_TRUSTED,  &truths[false],                                sizeof(CK_BBOOL) },
+		{CKA_ALLOWED_MECHANISMS, NULL,                                          0                },
+		{CKA_WRAP_TEMPLATE,      NULL,					  0                },
+		{CKA_UNWRAP_TEMPLATE,    NULL,                                          0                },
+		{CKA_DERIVE_TEMPLATE,    NULL,                                          0                },
 	};
 	CK_RV rv;
 

@@ -263,11 +263,12 @@ static void test_token_info(void **state)
 	(void)state;
 	ok(f->C_Initialize(NULL));
 	slots(CK_TRUE);
-	assert_int_equal(flags_of(0), CKF_RNG | CKF_LOGIN_REQUIRED);
+	assert_int_equal(flags_of(0), CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS);
 	is(f->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &s), CKR_TOKEN_NOT_RECOGNIZED);
 	is(f->C_InitToken(0, PIN("12345"), (CK_UTF8CHAR_PTR) "Bench                           "), CKR_PIN_INCORRECT);
 	ok(f->C_InitToken(0, PIN(SO_PIN), (CK_UTF8CHAR_PTR) "\xE6\xB5\x8B\xE8\xAF\x95 token                    "));
-	assert_int_equal(flags_of(0), CKF_RNG | CKF_LOGIN_REQUIRED | CKF_TOKEN_INITIALIZED);
+	assert_int_equal(
+		flags_of(0), CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS | CKF_TOKEN_INITIALIZED);
 	ok(f->C_GetTokenInfo(0, &info));
 	assert_memory_equal(info.label, "\xE6\xB5\x8B\xE8\xAF\x95 token                    ", 32);
 	for (int i = 0; i < 16; i++)
