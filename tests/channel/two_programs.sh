@@ -4,6 +4,7 @@
 # check: timeout=600
 # Two programs on one reader, real processes over a real pcscd: A logs in through the PKCS#11 module and works; B has no
 # PIN, but all of A's bytes as they pass, and tries everything (outsider.c lists what). CHANNEL_ATTEMPTS: how often.
+# pains 5 and 6: A's log-in is not B's to use or to end, and does not outlive A.
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/lib/namespace.sh
 . "$here/../lib/namespace.sh"

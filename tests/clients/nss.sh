@@ -29,6 +29,7 @@ try "certutil takes the CA" certutil -A -d "$db" -n "Test CA" -t CT,C,C -i ca.pe
 says "certutil -L -h ukey" "ukey:rsa +u,u,u" certutil -L -d "$db" -h ukey -f pins
 says "certutil -K -h ukey" "< ?[01]> rsa +01 +rsa" certutil -K -d "$db" -h ukey -f pins
 says "certutil -V" "certificate is valid" certutil -V -d "$db" -n ukey:rsa -u C -f pins
+# pain 23: requests and keys from the browser's own tools.
 try "certutil -R with the token's key" certutil -R -d "$db" -h ukey -k 01 -s "CN=new" -a -o new.csr -f pins
 says "  openssl agrees" "verify OK" openssl req -in new.csr -verify -noout
 head -c 200 /dev/urandom >noise

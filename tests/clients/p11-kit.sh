@@ -39,6 +39,9 @@ remote=$folder/p11-kit-client.so
 says "pkcs11-tool through it: the token" "token label +: ukey" pkcs11-tool --module "$remote" -L
 says "  a log-in" "Private Key Object; RSA" pkcs11-tool --module "$remote" --login --pin "$pin" -O
 lacks "  which the next client has not got" "Private Key Object" pkcs11-tool --module "$remote" -O
+# pain 20: a program in a sandbox (Flatpak, snap) has no way to pcscd, and needs none: only the server's socket.
+says "without pcscd's socket, as in a sandbox" "Private Key Object; RSA" \
+	env PCSCLITE_CSOCK_NAME=/nonexistent pkcs11-tool --module "$remote" --login --pin "$pin" -O
 says "p11tool through it" "Label: ec" env GNUTLS_PIN="$pin" p11tool --batch --provider "$remote" --login --list-privkeys pkcs11:token=ukey
 head -c 100 /dev/urandom >data
 openssl dgst -sha256 -binary data >digest

@@ -60,6 +60,7 @@ says "-I" "Cryptoki version 3.2" p -I
 says "--list-interfaces" "version: 3.2" p --list-interfaces
 
 # ---- keys ----
+# pain 23: keys, certificates and data are made through PKCS#11; no tool of the vendor is needed.
 try "an RSA-2048 pair" user --keypairgen --key-type rsa:2048 --id 01 --label rsa
 for curve in prime256v1:02 secp384r1:03 secp521r1:04; do
 	try "a pair on ${curve%:*}" user --keypairgen --key-type "EC:${curve%:*}" --id "${curve#*:}" --label "ec${curve#*:}"

@@ -14,7 +14,7 @@ static void no_hole(const void *table, size_t size)
 		assert_non_null(entry[i]);
 }
 
-/* facts 6.2: C_GetFunctionList is 2.40 and says so; no entry of any table is empty. */
+/* facts 6.2, pain 16: C_GetFunctionList is 2.40 and says so; no entry of any table is empty. */
 static void test_lists(void **state)
 {
 	CK_FUNCTION_LIST_PTR list = NULL;

@@ -398,6 +398,7 @@ static void without_a_home_it_works_too(void **state)
 
 /* ---- change ------------------------------------------------------------------------------------------------------ */
 
+/* pain 12: a renewed certificate is seen at once, and nobody deletes files by hand. */
 static void what_another_program_changed_is_seen(void **state)
 {
 	struct bench *b = *state;

@@ -136,6 +136,7 @@ static void a_reset_before_the_opening_is_mended(void **state)
 	assert_int_equal(channel_wire.pins, 0);
 }
 
+/* pain 7: a program that holds the reader (gpg, an OTP program) delays us, and takes nothing away. */
 static void a_busy_reader_costs_no_log_in(void **state)
 {
 	struct bench *b = *state;

@@ -211,7 +211,7 @@ static void test_key_gone(void **state)
 	loop->readers[0].falsify = NULL;
 }
 
-/* CKA_ALWAYS_AUTHENTICATE: a log-in for each use, after Init (2.40, 5.6). */
+/* pain 9: CKA_ALWAYS_AUTHENTICATE: a log-in for each use, after Init (2.40, 5.6), and asked for once. */
 static void test_always(void **state)
 {
 	CK_MECHANISM e = {CKM_ECDSA, NULL, 0};
@@ -537,6 +537,7 @@ static void test_generate_defaults(void **state)
 
 /* ---- the budget (design 4) ---- */
 
+/* pain 1: nothing is read before it is asked for. C_Initialize says nothing to the card, the slot list one word. */
 static void test_budget(void **state)
 {
 	CK_MECHANISM m = {CKM_SHA256_RSA_PKCS, NULL, 0};

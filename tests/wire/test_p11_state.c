@@ -113,7 +113,7 @@ static void test_strangers(void **state)
 	assert_int_equal(list[0], 2);
 }
 
-/* facts 2.19: no service is no token, and comes back by itself. */
+/* pain 19: no service is no token, and comes back by itself; what is wrong with it, ukey doctor says. */
 static void test_no_service(void **state)
 {
 	(void)state;
@@ -471,7 +471,10 @@ static void test_removal(void **state)
 	ok(f->C_GenerateRandom(s, random, sizeof(random)));
 }
 
-/* facts 4.3: another program resets the card: what needs no log-in goes on, what needs it says so exactly. */
+/*
+ * facts 4.3, pains 17 and 18: another program, or a machine that slept, resets the card: what needs no log-in goes on, what
+ * needs it says so exactly, and after it the same handles are good.
+ */
 static void test_reset(void **state)
 {
 	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, CKU_USER);
