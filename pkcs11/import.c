@@ -4,8 +4,9 @@
  *
  * Keys are born on the token; who signs with one can be sure that nobody else ever had it. One kind comes from outside:
  * a key that opens letters and was made by a CA, which keeps it for the day the token is lost. So a template is taken
- * when it asks for decryption, unwrapping or key agreement on the token, and not for signatures; one that names no use
- * gets what such a key may do. It becomes an exchange pair, and its attributes tell that it came from outside.
+ * when it asks for decryption, unwrapping or key agreement on the token, and not for signatures. One that names no use
+ * is refused too: who copies a key here to sign with it (keytool does, and names none) shall hear it now, and not when
+ * the key turns out to open letters only. It becomes an exchange pair, and its attributes tell where it came from.
  */
 #include "pkcs11/p11.h"
 
@@ -153,11 +154,14 @@ static CK_RV read_usage(struct request *r)
 		p11_log("a private key is a token object here: CKA_TOKEN has to be true");
 		return CKR_TEMPLATE_INCONSISTENT;
 	}
-	/* As for C_GenerateKeyPair: what the algorithm cannot do is left out. */
-	if (!(wanted & can) && (refused & can)) {
-		p11_log("nothing is left that such a key could be used for");
-		return CKR_TEMPLATE_INCONSISTENT;
+	if (!wanted) {
+		p11_log("a private key from outside is for decryption or key agreement only: say so with CKA_DECRYPT, "
+			"CKA_UNWRAP or CKA_DERIVE");
+		return CKR_TEMPLATE_INCOMPLETE;
 	}
+	/* As for C_GenerateKeyPair: a template for both algorithms asks for what this one cannot do. */
+	if (!(wanted & can) && (refused & can))
+		return CKR_TEMPLATE_INCONSISTENT;
 	r->how.usage = can;
 	return CKR_OK;
 }

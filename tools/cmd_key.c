@@ -13,26 +13,29 @@
 
 /* ---- making a key (key_make.h) ---- */
 
+enum ukey_status key_id_of(struct bytes spki, uint8_t id[20])
+{
+	X509_PUBKEY *key;
+	const unsigned char *at = spki.data, *bits = NULL;
+	int bit_len = 0;
+	enum ukey_status r = UKEY_OK;
+
+	key = d2i_X509_PUBKEY(NULL, &at, (long)spki.len);
+	if (key == NULL || !X509_PUBKEY_get0_param(NULL, &bits, &bit_len, NULL, key) ||
+		!crypto_digest(CRYPTO_SHA1, BYTES(bits, (size_t)bit_len), id))
+		r = UKEY_MEMORY;
+	X509_PUBKEY_free(key);
+	return r;
+}
+
 enum ukey_status key_default_id(const struct ukey_key *key, uint8_t id[20])
 {
 	uint8_t *der = NULL;
-	struct crypto_pubkey pub;
 	size_t len = 0;
 	enum ukey_status r = ukey_key_spki(key, &der, &len);
 
-	/* SHA-1 of the public key's bits: the subject key identifier of RFC 5280 4.2.1.2 (1) */
-	if (r == UKEY_OK && crypto_pubkey_from_spki(BYTES(der, len), &pub)) {
-		X509_PUBKEY *spki = NULL;
-		const unsigned char *at = der, *bits = NULL;
-		int bit_len = 0;
-		spki = d2i_X509_PUBKEY(NULL, &at, (long)len);
-		if (spki == NULL || !X509_PUBKEY_get0_param(NULL, &bits, &bit_len, NULL, spki) ||
-			!crypto_digest(CRYPTO_SHA1, BYTES(bits, (size_t)bit_len), id))
-			r = UKEY_MEMORY;
-		X509_PUBKEY_free(spki);
-	} else if (r == UKEY_OK) {
-		r = UKEY_TOKEN_PROTOCOL;
-	}
+	if (r == UKEY_OK)
+		r = key_id_of(BYTES(der, len), id);
 	free(der);
 	return r;
 }
@@ -57,7 +60,7 @@ enum ukey_status key_make(struct session *s, struct ukey_generate *how, ukey_key
 
 /* ---- key generate ---- */
 
-static enum ukey_status generate_options(struct tool *t, struct ukey_generate *how, struct builder *id)
+enum ukey_status key_options(struct tool *t, struct ukey_generate *how, struct builder *id)
 {
 	const char *kind = tool_has(t, OPT_KEY) ? t->opt[OPT_KEY] : "rsa2048";
 	const struct algorithm_name *a = name_algorithm_option(kind);
@@ -130,7 +133,7 @@ enum ukey_status cmd_key_generate(struct tool *t)
 	struct ukey_generate how = {.ref = -1};
 	struct session s = {0};
 	ukey_key_ref ref = 0;
-	enum ukey_status r = generate_options(t, &how, &id);
+	enum ukey_status r = key_options(t, &how, &id);
 
 	if (r != UKEY_OK)
 		return r;
@@ -174,8 +177,8 @@ static void list_keys(struct tool *t, const struct session *s, const struct ukey
 		ui_table_cell(table, "%s", usage);
 		ui_table_cell(table, "%s", key->certificate.exists ? _("yes") : _("no"));
 		ui_table_cell(table, "%.12s%s", id, strlen(id) > 12 ? ".." : "");
-		ui_table_cell(table, "%s%s%s", key->label, key->always_authenticate ? _(" [PIN each time]") : "",
-			key->touch ? _(" [button]") : "");
+		ui_table_cell(table, "%s%s%s%s", key->label, key->generated ? "" : _(" [imported]"),
+			key->always_authenticate ? _(" [PIN each time]") : "", key->touch ? _(" [button]") : "");
 		json_object_set_new(j, "container_name", ui_json_text(container_name(d, key->ref)));
 		json_array_append_new(keys, j);
 	}

@@ -11,7 +11,7 @@ libtool_ukey_la_SOURCES = \
 	tools/token_keymgmt.c tools/token_signature.c tools/token_decrypt.c \
 	tools/token_session.c tools/token_session.h \
 	tools/key_make.h tools/request.h tools/cms.h \
-	tools/cmd_token.c tools/cmd_info.c tools/cmd_pin.c tools/cmd_unlock.c tools/qr.c tools/unlock.h tools/cmd_attest.c tools/cmd_key.c tools/cmd_cert.c tools/cmd_request.c tools/cmd_sign.c \
+	tools/cmd_token.c tools/cmd_info.c tools/cmd_pin.c tools/cmd_unlock.c tools/qr.c tools/unlock.h tools/cmd_attest.c tools/cmd_key.c tools/cmd_key_import.c tools/key_file.c tools/key_file.h tools/cmd_cert.c tools/cmd_request.c tools/cmd_sign.c \
 	tools/est.c tools/est_parse.c tools/est.h tools/enroll_state.c tools/enroll_state.h \
 	tools/enroll_trust.c tools/enroll_trust.h tools/cmd_enroll.c tools/cmd_doctor.c tools/doctor_machine.c tools/doctor.h \
 	tools/setup.h tools/cmd_setup.c tools/setup_file.c tools/setup_nss.c tools/setup_text.c
@@ -34,7 +34,7 @@ tests_tools_desk_answer_LDADD = libcommon.la $(CRYPTO_LIBS)
 tests_tools_est_server_SOURCES = tests/tools/est_server.c
 tests_tools_est_server_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS)
 tests_tools_est_server_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS)
-EXTRA_DIST += tests/tools/setup.sh tests/tools/road.sh tests/tools/touch.sh tests/tools/unlock.sh tests/tools/genuine.sh tests/tools/enroll.sh tests/tools/helpdesk.sh tests/tools/helpdesk_tokens.sh tests/tools/lib.sh
+EXTRA_DIST += tests/tools/setup.sh tests/tools/road.sh tests/tools/touch.sh tests/tools/import.sh tests/tools/unlock.sh tests/tools/genuine.sh tests/tools/enroll.sh tests/tools/helpdesk.sh tests/tools/helpdesk_tokens.sh tests/tools/lib.sh
 
 # bash asks for it by the command's name
 completionsdir = $(datadir)/bash-completion/completions

@@ -199,6 +199,7 @@ static const struct {
 	[PIN_NEW_SO] = {OPT_NEW_SO_PIN_FILE, OPT_NEW_SO_PIN_FD, true,  false},
 	[PIN_CODE] = {OPT_CODE_FILE,       OPT_CODE_FD,       false, false},
 	[PIN_ANSWER] = {OPT_ANSWER_FILE,     OPT_ANSWER_FD,     false, true },
+	[PIN_PASSWORD] = {OPT_PASSWORD_FILE,   OPT_PASSWORD_FD,   false, false},
 };
 
 bool pin_is_given(const struct tool *t, enum pin_kind kind)

@@ -21,7 +21,8 @@ enum pin_kind {
 	PIN_SO,
 	PIN_NEW_SO,
 	PIN_CODE,
-	PIN_ANSWER, /* of the helpdesk; seen while it is typed */
+	PIN_ANSWER,   /* of the helpdesk; seen while it is typed */
+	PIN_PASSWORD, /* of a file with a key */
 };
 
 /* Was a file or descriptor named for it? */

@@ -93,6 +93,7 @@ enum ukey_status cmd_pin_change(struct tool *t);
 enum ukey_status cmd_pin_unlock(struct tool *t);
 enum ukey_status cmd_so_pin_change(struct tool *t);
 enum ukey_status cmd_key_generate(struct tool *t);
+enum ukey_status cmd_key_import(struct tool *t);
 enum ukey_status cmd_key_list(struct tool *t);
 enum ukey_status cmd_key_delete(struct tool *t);
 enum ukey_status cmd_key_attest(struct tool *t);

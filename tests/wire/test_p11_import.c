@@ -205,6 +205,7 @@ static void a_certificate_joins_it(void **state)
 
 	(void)state;
 	begin(&t, outside_key(0x07, 0), &id);
+	put_bool(&t, CKA_DECRYPT, true);
 	ok(create(s, &t, &key));
 	uint8_t *der = bench_certificate(s, bench_find(s, CKO_PUBLIC_KEY, 7), 1, &len);
 	CK_ATTRIBUTE list[] = {
@@ -222,7 +223,7 @@ static void a_certificate_joins_it(void **state)
 	assert_int_equal(bench_find(s, CKO_CERTIFICATE, 7), CK_INVALID_HANDLE);
 }
 
-/* No use is named, and no id: what an exchange key may do, and the first small number that is free. */
+/* No id is named: the first small number that is free. */
 static void a_bare_template_gets_the_defaults(void **state)
 {
 	static struct template t;
@@ -238,6 +239,8 @@ static void a_bare_template_gets_the_defaults(void **state)
 	drop(&t, CKA_SENSITIVE);
 	drop(&t, CKA_PRIVATE_EXPONENT);
 	drop(&t, CKA_PUBLIC_EXPONENT);
+	is(create(s, &t, &key), CKR_TEMPLATE_INCOMPLETE); /* what for? */
+	put_bool(&t, CKA_UNWRAP, true);
 	ok(create(s, &t, &key));
 	assert_int_equal(bench_find(s, CKO_PRIVATE_KEY, 1), key);
 	assert_true(bench_bool(s, key, CKA_DECRYPT));
@@ -280,6 +283,18 @@ static void what_signs_is_refused_with_the_reason(void **state)
 	assert_int_equal(bench_find(s, CKO_PRIVATE_KEY, 9), CK_INVALID_HANDLE);
 }
 
+static void begin_decrypt(struct template *t, const struct outside *o, CK_BYTE *id)
+{
+	begin(t, o, id);
+	put_bool(t, CKA_DECRYPT, true);
+}
+
+static void begin_derive(struct template *t, const struct outside *o, CK_BYTE *id)
+{
+	begin(t, o, id);
+	put_bool(t, CKA_DERIVE, true);
+}
+
 static void what_else_is_refused(void **state)
 {
 	static struct template t;
@@ -291,63 +306,65 @@ static void what_else_is_refused(void **state)
 	CK_BYTE id = 9;
 
 	(void)state;
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	is(create(ro, &t, &key), CKR_SESSION_READ_ONLY);
 	find(&t, CKA_TOKEN)->pValue = &no;
 	is(create(s, &t, &key), CKR_TEMPLATE_INCONSISTENT);
 	drop(&t, CKA_TOKEN); /* a session object by default */
 	is(create(s, &t, &key), CKR_TEMPLATE_INCONSISTENT);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	find(&t, CKA_SENSITIVE)->pValue = &no;
 	is(create(s, &t, &key), CKR_TEMPLATE_INCONSISTENT);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	put_bool(&t, CKA_EXTRACTABLE, true);
 	is(create(s, &t, &key), CKR_TEMPLATE_INCONSISTENT);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	put_bool(&t, CKA_LOCAL, true);
 	is(create(s, &t, &key), CKR_ATTRIBUTE_READ_ONLY);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	put_bool(&t, CKA_TRUSTED, false);
 	is(create(s, &t, &key), CKR_ATTRIBUTE_TYPE_INVALID);
-	begin(&t, rsa, &id);
-	put_bool(&t, CKA_DECRYPT, false);
+	begin_decrypt(&t, rsa, &id);
+	find(&t, CKA_DECRYPT)->pValue = &no;
+	is(create(s, &t, &key), CKR_TEMPLATE_INCOMPLETE);
+	put_bool(&t, CKA_DERIVE, true);
 	is(create(s, &t, &key), CKR_TEMPLATE_INCONSISTENT);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	drop(&t, CKA_PRIME_2);
 	is(create(s, &t, &key), CKR_TEMPLATE_INCOMPLETE);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	drop(&t, CKA_KEY_TYPE);
 	is(create(s, &t, &key), CKR_TEMPLATE_INCOMPLETE);
 	find(&t, CKA_CLASS)->pValue = NULL;
 	is(create(s, &t, &key), CKR_ATTRIBUTE_VALUE_INVALID);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	find(&t, CKA_KEY_TYPE)->pValue = &odd;
 	is(create(s, &t, &key), CKR_ATTRIBUTE_VALUE_INVALID);
 	/* Halves that do not belong together: the token says so. */
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	((uint8_t *)find(&t, CKA_PRIME_1)->pValue)[20] ^= 1;
 	is(create(s, &t, &key), CKR_ATTRIBUTE_VALUE_INVALID);
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	find(&t, CKA_MODULUS)->ulValueLen--;
 	is(create(s, &t, &key), CKR_ATTRIBUTE_VALUE_INVALID);
-	begin(&t, ec, &id);
+	begin_derive(&t, ec, &id);
 	drop(&t, CKA_VALUE);
 	is(create(s, &t, &key), CKR_TEMPLATE_INCOMPLETE);
-	begin(&t, ec, &id);
+	begin_derive(&t, ec, &id);
 	memset(find(&t, CKA_VALUE)->pValue, 0xFF, 33);
 	is(create(s, &t, &key), CKR_ATTRIBUTE_VALUE_INVALID);
-	begin(&t, ec, &id);
+	begin_derive(&t, ec, &id);
 	put(&t, CKA_EC_POINT, (void *)(uintptr_t)(outside_key(0x11, 1)->public_key + 2), 65);
 	is(create(s, &t, &key), CKR_ATTRIBUTE_VALUE_INVALID);
 	find(&t, CKA_EC_POINT)->pValue = (void *)(uintptr_t)(ec->public_key + 2);
 	ok(create(s, &t, &key));
 	ok(f->C_DestroyObject(s, key));
-	begin(&t, ec, &id);
+	begin_derive(&t, ec, &id);
 	find(&t, CKA_EC_PARAMS)->pValue = oid;
 	find(&t, CKA_EC_PARAMS)->ulValueLen = sizeof(oid);
 	is(create(s, &t, &key), CKR_CURVE_NOT_SUPPORTED);
 	ok(f->C_Logout(s));
-	begin(&t, rsa, &id);
+	begin_decrypt(&t, rsa, &id);
 	is(create(s, &t, &key), CKR_USER_NOT_LOGGED_IN);
 	assert_int_equal(bench_find(s, CKO_PUBLIC_KEY, 9), CK_INVALID_HANDLE);
 }
