@@ -21,6 +21,7 @@ libukeycore_la_SOURCES = \
 	driver/usb_ids.c driver/usb_ids.def \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c \
+	driver/transport/pcsc_fork.c driver/transport/pcsc_fork.h \
 	driver/transport/ccid.c driver/transport/ccid_describe.c driver/transport/ccid.h
 libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS) $(CRYPTO_CFLAGS)
 libukeycore_la_LIBADD = $(PCSC_LIBS) $(CRYPTO_LIBS)

@@ -9,12 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 struct p11_library p11 = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
 
 /* What a parent had when it forked: never touched again, and kept reachable so that leak checkers stay quiet. */
 static struct p11_library orphan;
-static bool fork_watched;
+static bool fork_watched, exit_watched, exiting;
+/* The process that all of this belongs to; 0: none yet. */
+static atomic_int owner;
+
+static void in_child(void);
+static void at_exit(void);
+
+/* An application's own fork handlers may call us before ours have run (pain 13). */
+static void check_fork(void)
+{
+	const int pid = atomic_load(&owner);
+
+	if (pid && pid != getpid())
+		in_child();
+}
 
 void p11_log(const char *format, ...)
 {
@@ -50,6 +65,7 @@ CK_RV p11_enter(void)
 {
 	CK_RV rv = CKR_OK;
 
+	check_fork();
 	p11_lock();
 	if (p11.initialized)
 		p11.inside++;
@@ -74,6 +90,9 @@ CK_RV p11_leave_from(CK_RV rv, const char *function)
  */
 static void in_child(void)
 {
+	/* Once a child. */
+	if (atomic_exchange(&owner, getpid()) == getpid())
+		return;
 	if (p11.ukey)
 		orphan = p11;
 	pthread_mutex_init(&p11.lock, NULL);
@@ -105,6 +124,16 @@ static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *args)
 	return callbacks && !(args->flags & CKF_OS_LOCKING_OK) ? CKR_CANT_LOCK : CKR_OK;
 }
 
+/* After libcrypto has registered its own handler, so that ours runs first. */
+static bool watch_exit(void)
+{
+	uint8_t digest[32];
+
+	if (!exit_watched)
+		exit_watched = crypto_digest(CRYPTO_SHA256, BYTES_NONE, digest) && atexit(at_exit) == 0;
+	return exit_watched;
+}
+
 static CK_RV start(void)
 {
 	enum ukey_status status;
@@ -114,6 +143,9 @@ static CK_RV start(void)
 	if (!fork_watched && pthread_atfork(NULL, NULL, in_child) != 0)
 		return CKR_HOST_MEMORY;
 	fork_watched = true;
+	if (!watch_exit())
+		return CKR_HOST_MEMORY;
+	atomic_store(&owner, getpid());
 	if (orphan.ukey) {
 		ukey_forked(orphan.ukey);
 		orphan.ukey = NULL;
@@ -137,29 +169,37 @@ CK_RV C_Initialize(CK_VOID_PTR pInitArgs)
 
 	if (rv != CKR_OK)
 		return rv;
+	check_fork();
 	p11_lock();
 	rv = start();
 	p11_unlock();
 	return p11_returned(__func__, rv);
 }
 
-/* Ends waits and lets everybody out; a wait may start just after a cancel, hence again and again. */
-static void let_out(void)
+static struct timespec in_ms(long ms)
 {
-	while (p11.inside) {
-		struct timespec until;
+	struct timespec t;
 
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += ms % 1000 * 1000000;
+	t.tv_sec += ms / 1000 + t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
+
+/*
+ * Ends waits and lets everybody out; a wait may start just after a cancel, hence again and again. At most so many
+ * rounds of 10 ms; -1: however long it takes.
+ */
+static void let_out(long rounds)
+{
+	for (; p11.inside && rounds; rounds -= rounds > 0) {
 		p11_unlock();
 		ukey_wait_cancel(p11.ukey);
 		p11_lock();
 		if (!p11.inside)
 			break;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 10 * 1000 * 1000;
-		if (until.tv_nsec >= 1000000000L) {
-			until.tv_nsec -= 1000000000L;
-			until.tv_sec++;
-		}
+		const struct timespec until = in_ms(10);
 		pthread_cond_timedwait(&p11.idle, &p11.lock, &until);
 	}
 }
@@ -170,11 +210,12 @@ CK_RV C_Finalize(CK_VOID_PTR pReserved)
 
 	if (pReserved)
 		return CKR_ARGUMENTS_BAD;
+	check_fork();
 	p11_lock();
 	if (p11.initialized) {
 		p11.initialized = false;
 		p11.ending = true;
-		let_out();
+		let_out(-1);
 		p11_sessions_close(NULL);
 		free(p11.sessions);
 		p11.sessions = NULL;
@@ -183,21 +224,49 @@ CK_RV C_Finalize(CK_VOID_PTR pReserved)
 		ukey_close(p11.ukey);
 		p11.ukey = NULL;
 		p11.ending = false;
+		pthread_cond_broadcast(&p11.idle);
 		rv = CKR_OK;
 	}
 	p11_unlock();
 	return rv;
 }
 
+/* Milliseconds that an exit waits for calls that are inside. */
+#define EXIT_PATIENCE 3000
+
 /*
+ * exit() runs this handler, then libcrypto's, and then those that were there before us; other threads go on all the
+ * while, and whoever needs libcrypto after its end crashes (pain 15). So from here on nobody comes in any more, and who
+ * is inside is waited for. Nothing is freed: late calls hear CKR_CRYPTOKI_NOT_INITIALIZED, and that is all.
+ *
  * OpenSSL's engine, and with it curl, end without C_Finalize; pcscd then leaves the token as it is. A log-in that
- * nobody has any more would stay on it, and its channel taken: after 19 such programs none could log in.
+ * nobody has any more would stay on it, and its channel taken.
  */
-__attribute__((destructor)) static void depart(void)
+static void at_exit(void)
 {
-	if (pthread_mutex_trylock(&p11.lock) != 0)
+	const struct timespec until = in_ms(EXIT_PATIENCE);
+
+	check_fork();
+	/* Not for ever: a signal handler may have called exit() in the middle of a call. */
+	if (pthread_mutex_timedlock(&p11.lock, &until) != 0)
 		return;
+	exiting = true;
+	while (p11.ending && pthread_cond_timedwait(&p11.idle, &p11.lock, &until) == 0)
+		;
 	struct ukey *const u = p11.initialized ? p11.ukey : NULL;
+	if (u) {
+		p11.initialized = false;
+		p11.ending = true;
+		let_out(EXIT_PATIENCE / 10);
+	}
 	p11_unlock();
 	ukey_depart(u);
+}
+
+/* Whoever unloads the module makes no more calls, and gets everything back. */
+__attribute__((destructor)) static void unloaded(void)
+{
+	check_fork();
+	if (!exiting)
+		C_Finalize(NULL);
 }

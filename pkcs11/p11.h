@@ -164,6 +164,14 @@ static inline bool p11_session_rw(const struct p11_session *s)
 	return s->flags & CKF_RW_SESSION;
 }
 
+/* ---- token.c ---- */
+
+/*
+ * What is known of the token. One that was not ready for its holder is asked again, 1 command: another program may have
+ * made it so meanwhile, and ours need not be started anew.
+ */
+void p11_token_look(struct ukey_token *token, struct ukey_token_info *info);
+
 /* ---- login.c ---- */
 
 /* A key with CKA_ALWAYS_AUTHENTICATE may be used by this operation now. */

@@ -202,7 +202,7 @@ static CK_RV open_session(CK_SLOT_ID id, CK_FLAGS flags, CK_SESSION_HANDLE *hand
 	if (rv != CKR_OK)
 		return rv;
 	pthread_mutex_lock(&slot->gate);
-	ukey_token_info(token, &info);
+	p11_token_look(token, &info);
 	if (info.life_cycle == UKEY_BLANK)
 		rv = CKR_TOKEN_NOT_RECOGNIZED;
 	else if (info.role == UKEY_SO && !(flags & CKF_RW_SESSION))

@@ -54,6 +54,15 @@ static void fill(const struct ukey_token_info *info, CK_TOKEN_INFO *out)
 	out->firmwareVersion = (CK_VERSION){info->firmware[0], info->firmware[1]};
 }
 
+void p11_token_look(struct ukey_token *token, struct ukey_token_info *info)
+{
+	ukey_token_info(token, info);
+	if (info->life_cycle != UKEY_BLANK && info->life_cycle != UKEY_INITIALISED)
+		return;
+	p11_rv(ukey_token_reload(token));
+	ukey_token_info(token, info);
+}
+
 CK_RV C_GetTokenInfo(CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo)
 {
 	struct p11_slot *slot;
@@ -68,7 +77,7 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo)
 	rv = p11_slot_token(slotID, &slot, &token);
 	if (rv != CKR_OK)
 		return p11_leave(rv);
-	ukey_token_info(token, &info);
+	p11_token_look(token, &info);
 	ukey_token_unref(token);
 	fill(&info, pInfo);
 	p11_lock();

@@ -19,6 +19,7 @@ include tests/faults/local.mk
 endif
 include tests/channel/local.mk
 include tests/usb/local.mk
+include tests/road/local.mk
 if FUZZERS
 include tests/fuzz/local.mk
 endif

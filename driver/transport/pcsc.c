@@ -8,6 +8,7 @@
 #include "driver/transport/transport.h"
 
 #include "driver/log.h"
+#include "driver/transport/pcsc_fork.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -135,7 +136,7 @@ static enum ukey_status status_of(LONG code)
 static enum ukey_status establish(SCARDCONTEXT *out)
 {
 	SCARDCONTEXT context;
-	LONG rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
+	LONG rv = PCSC(PCSC_BRIEF, SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context));
 
 	if (rv == SCARD_S_SUCCESS)
 		*out = context;
@@ -162,7 +163,7 @@ static enum ukey_status pcsc_create(void *arg, struct transport **out)
 	(void)arg;
 	if (!t)
 		return UKEY_MEMORY;
-	if (pthread_mutex_init(&t->lock, NULL) != 0) {
+	if (!pcsc_watch_fork() || pthread_mutex_init(&t->lock, NULL) != 0) {
 		free(t);
 		return UKEY_MEMORY;
 	}
@@ -178,7 +179,7 @@ static enum ukey_status pcsc_create(void *arg, struct transport **out)
 static void pcsc_destroy(struct transport *t)
 {
 	if (t->context)
-		SCardReleaseContext(t->context);
+		PCSC(PCSC_BRIEF, SCardReleaseContext(t->context));
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -209,7 +210,7 @@ static void states_free(struct states *s)
 static LONG list_names(SCARDCONTEXT context, char **names)
 {
 	DWORD size = 0;
-	LONG rv = SCardListReaders(context, NULL, NULL, &size);
+	LONG rv = PCSC(PCSC_BRIEF, SCardListReaders(context, NULL, NULL, &size));
 
 	*names = NULL;
 	if (rv != SCARD_S_SUCCESS)
@@ -217,7 +218,7 @@ static LONG list_names(SCARDCONTEXT context, char **names)
 	*names = calloc(1, size + 2);
 	if (!*names)
 		return SCARD_E_NO_MEMORY;
-	rv = SCardListReaders(context, NULL, *names, &size);
+	rv = PCSC(PCSC_BRIEF, SCardListReaders(context, NULL, *names, &size));
 	if (rv != SCARD_S_SUCCESS) {
 		free(*names);
 		*names = NULL;
@@ -245,7 +246,7 @@ static LONG states_take(SCARDCONTEXT context, struct states *s)
 	for (const char *name = s->names; name && *name; name += strlen(name) + 1)
 		s->list[i++].szReader = name;
 	if (s->count > 0)
-		rv = SCardGetStatusChange(context, 0, s->list, s->count);
+		rv = PCSC(PCSC_LONG, SCardGetStatusChange(context, 0, s->list, s->count));
 	if (rv == SCARD_E_TIMEOUT)
 		rv = SCARD_S_SUCCESS;
 	if (rv != SCARD_S_SUCCESS)
@@ -313,7 +314,7 @@ static enum ukey_status pcsc_enumerate(struct transport *t, struct transport_rea
 	enum ukey_status status = enumerate_once(t, list, count);
 
 	for (int i = 0; i < 2 && status != UKEY_OK && status != UKEY_MEMORY && t->context; i++) {
-		SCardReleaseContext(t->context);
+		PCSC(PCSC_BRIEF, SCardReleaseContext(t->context));
 		t->context = 0;
 		/* The context was one of a pcscd that is gone; perhaps another one is there. */
 		if (i == 0 && had_context)
@@ -355,7 +356,7 @@ static enum ukey_status wait_slice(SCARDCONTEXT context, struct states *s, DWORD
 	for (DWORD i = 0; i < s->count; i++)
 		s->list[i].dwCurrentState = s->list[i].dwEventState & ~(DWORD)SCARD_STATE_CHANGED;
 	s->list[s->count] = (SCARD_READERSTATE){.szReader = PNP};
-	LONG rv = SCardGetStatusChange(context, ms, s->list, s->count + 1);
+	LONG rv = PCSC(PCSC_LONG, SCardGetStatusChange(context, ms, s->list, s->count + 1));
 	return rv == SCARD_E_UNKNOWN_READER ? UKEY_OK : status_of(rv);
 }
 
@@ -374,7 +375,7 @@ static void set_context(struct transport *t, struct waiter *w, SCARDCONTEXT cont
 	w->context = context;
 	pthread_mutex_unlock(&t->lock);
 	if (old)
-		SCardReleaseContext(old);
+		PCSC(PCSC_BRIEF, SCardReleaseContext(old));
 }
 
 /* The service cannot be reached and could not before. */
@@ -488,7 +489,7 @@ static void pcsc_cancel(struct transport *t)
 		SCARDCONTEXT context = w->context;
 		pthread_mutex_unlock(&t->lock);
 		if (context)
-			SCardCancel(context);
+			PCSC(PCSC_BRIEF, SCardCancel(context));
 		pthread_mutex_lock(&t->lock);
 		if (cancelled_waiter(t))
 			cond_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
@@ -509,12 +510,13 @@ static enum ukey_status pcsc_open(struct transport *t, const char *reader, struc
 	strncpy(c->reader, reader, sizeof c->reader - 1);
 	status = establish(&c->context);
 	if (status == UKEY_OK) {
-		status = status_of(SCardConnect(c->context, reader, SCARD_SHARE_SHARED,
-			SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &c->card, &c->protocol));
+		status = status_of(
+			PCSC(PCSC_BRIEF, SCardConnect(c->context, reader, SCARD_SHARE_SHARED,
+						 SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &c->card, &c->protocol)));
 		if (status == UKEY_TOKEN_RESET)
 			status = UKEY_COMMUNICATION;
 		if (status != UKEY_OK)
-			SCardReleaseContext(c->context);
+			PCSC(PCSC_BRIEF, SCardReleaseContext(c->context));
 	}
 	if (status == UKEY_OK)
 		*out = c;
@@ -525,14 +527,15 @@ static enum ukey_status pcsc_open(struct transport *t, const char *reader, struc
 
 static enum ukey_status pcsc_reopen(struct connection *c)
 {
-	return status_of(SCardReconnect(
-		c->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &c->protocol));
+	return status_of(
+		PCSC(PCSC_BRIEF, SCardReconnect(c->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+					 SCARD_LEAVE_CARD, &c->protocol)));
 }
 
 static LONG connect_again(struct connection *c, DWORD share)
 {
-	return SCardConnect(
-		c->context, c->reader, share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &c->card, &c->protocol);
+	return PCSC(PCSC_BRIEF, SCardConnect(c->context, c->reader, share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+					&c->card, &c->protocol));
 }
 
 /*
@@ -541,7 +544,7 @@ static LONG connect_again(struct connection *c, DWORD share)
  */
 static enum ukey_status pcsc_reset_alone(struct connection *c)
 {
-	LONG rv = SCardDisconnect(c->card, SCARD_LEAVE_CARD);
+	LONG rv = PCSC(PCSC_BRIEF, SCardDisconnect(c->card, SCARD_LEAVE_CARD));
 
 	if (rv == SCARD_S_SUCCESS)
 		rv = connect_again(c, SCARD_SHARE_EXCLUSIVE);
@@ -550,8 +553,9 @@ static enum ukey_status pcsc_reset_alone(struct connection *c)
 		rv = connect_again(c, SCARD_SHARE_EXCLUSIVE);
 	}
 	if (rv == SCARD_S_SUCCESS)
-		return status_of(SCardReconnect(c->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-			SCARD_RESET_CARD, &c->protocol));
+		return status_of(PCSC(
+			PCSC_BRIEF, SCardReconnect(c->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+					    SCARD_RESET_CARD, &c->protocol)));
 	if (rv != SCARD_E_SHARING_VIOLATION)
 		return status_of(rv);
 	/* Who holds it for itself now has done what we wanted to do; it will not take long. */
@@ -567,8 +571,8 @@ static enum ukey_status pcsc_reset_alone(struct connection *c)
 
 static void pcsc_close(struct connection *c, bool reset)
 {
-	SCardDisconnect(c->card, reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD);
-	SCardReleaseContext(c->context);
+	PCSC(PCSC_BRIEF, SCardDisconnect(c->card, reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD));
+	PCSC(PCSC_BRIEF, SCardReleaseContext(c->context));
 	free(c);
 }
 
@@ -578,8 +582,8 @@ static DWORD feature(struct connection *c, uint8_t wanted)
 	uint8_t buffer[256];
 	DWORD len = 0;
 
-	if (SCardControl(c->card, CM_IOCTL_GET_FEATURE_REQUEST, NULL, 0, buffer, sizeof buffer, &len) !=
-			SCARD_S_SUCCESS ||
+	if (PCSC(PCSC_BRIEF, SCardControl(c->card, CM_IOCTL_GET_FEATURE_REQUEST, NULL, 0, buffer, sizeof buffer,
+				     &len)) != SCARD_S_SUCCESS ||
 		len > sizeof buffer)
 		return 0;
 	struct cursor features = cursor_of(BYTES(buffer, len));
@@ -608,7 +612,9 @@ static size_t pcsc_max_apdu(struct connection *c)
 	uint8_t buffer[256];
 	DWORD len = 0, code = feature(c, FEATURE_GET_TLV_PROPERTIES);
 
-	if (code == 0 || SCardControl(c->card, code, NULL, 0, buffer, sizeof buffer, &len) != SCARD_S_SUCCESS ||
+	if (code == 0 ||
+		PCSC(PCSC_BRIEF, SCardControl(c->card, code, NULL, 0, buffer, sizeof buffer, &len)) !=
+			SCARD_S_SUCCESS ||
 		len > sizeof buffer)
 		return 0;
 	struct cursor properties = cursor_of(BYTES(buffer, len));
@@ -623,12 +629,12 @@ static size_t pcsc_max_apdu(struct connection *c)
 
 static enum ukey_status pcsc_begin(struct connection *c)
 {
-	return status_of(SCardBeginTransaction(c->card));
+	return status_of(PCSC(PCSC_LONG, SCardBeginTransaction(c->card)));
 }
 
 static void pcsc_end(struct connection *c)
 {
-	SCardEndTransaction(c->card, SCARD_LEAVE_CARD);
+	PCSC(PCSC_BRIEF, SCardEndTransaction(c->card, SCARD_LEAVE_CARD));
 }
 
 /* A pulled card first looks like a broken one; pcscd polls, so give it a moment to say which. */
@@ -636,8 +642,8 @@ static enum ukey_status why_failed(struct connection *c)
 {
 	for (int ms = 0; ms < REMOVAL_NOTICE; ms += STEP) {
 		DWORD state, protocol, name_len = 0, atr_len = 0;
-		enum ukey_status status =
-			status_of(SCardStatus(c->card, NULL, &name_len, &state, &protocol, NULL, &atr_len));
+		enum ukey_status status = status_of(
+			PCSC(PCSC_BRIEF, SCardStatus(c->card, NULL, &name_len, &state, &protocol, NULL, &atr_len)));
 		if (status == UKEY_TOKEN_REMOVED || status == UKEY_NO_SERVICE)
 			return status;
 		sleep_ms(STEP);
@@ -658,7 +664,7 @@ static LONG transmit(struct connection *c, struct bytes command, struct builder 
 	LONG rv = SCARD_E_INSUFFICIENT_BUFFER;
 
 	if (to)
-		rv = SCardTransmit(c->card, pci, command.data, (DWORD)command.len, NULL, to, &len);
+		rv = PCSC(PCSC_LONG, SCardTransmit(c->card, pci, command.data, (DWORD)command.len, NULL, to, &len));
 	answer->len = before;
 	if (rv == SCARD_E_INSUFFICIENT_BUFFER)
 		answer->failed = true;

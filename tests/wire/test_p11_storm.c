@@ -142,10 +142,13 @@ static void *watch_slots(void *arg)
 
 		if (rv != CKR_OK)
 			return rv == CKR_CRYPTOKI_NOT_INITIALIZED ? NULL : (note(rv, "C_WaitForSlotEvent"), NULL);
-		must(f->C_GetSlotList(CK_TRUE, NULL, &n), "C_GetSlotList");
-		rv = f->C_GetTokenInfo(id, &info);
-		if (rv != CKR_OK && rv != CKR_TOKEN_NOT_PRESENT && rv != CKR_TOKEN_NOT_RECOGNIZED)
-			note(rv, "C_GetTokenInfo");
+		rv = f->C_GetSlotList(CK_TRUE, NULL, &n);
+		if (rv == CKR_OK)
+			rv = f->C_GetTokenInfo(id, &info);
+		if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
+			return NULL;
+		if (rv != CKR_OK && rv != CKR_TOKEN_NOT_PRESENT)
+			note(rv, "of the slot");
 	}
 	return NULL;
 }
