@@ -44,7 +44,7 @@ at_once()
 		wait "${pids[$((i - 1))]}" || { cat "sign.$i"; bad=1; }
 	done
 	cat sign.* | awk '{ n += $1 } END { print n " signatures" }' | tee -a said
-	return $bad
+	return "$bad"
 }
 try "one program of 16 threads signs" at_once 1 16
 try "12 programs of 2 threads sign, each logged in for itself" at_once 12 2
