@@ -41,7 +41,12 @@ try "  it comes back" p --export "pkcs11:token=ukey;object=born;type=cert" --out
 try "  whole" cmp <(openssl x509 -in back.pem -outform DER) <(openssl x509 -in born.pem -outform DER)
 try "--generate-privkey rsa" p --login --generate-privkey rsa --bits 2048 --label born-rsa --id 34 --outfile x.pub pkcs11:token=ukey
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out soft.key 2>/dev/null
-fails "a private key does not go in" "." p --login --write --load-privkey soft.key --label soft pkcs11:token=ukey
+fails "a private key to sign with does not go in" "." p --login --write --load-privkey soft.key --label soft pkcs11:token=ukey
+openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out escrow.key
+fails "nor one for both" "." p --login --write --load-privkey escrow.key --mark-sign --mark-decrypt --label soft pkcs11:token=ukey
+try "one to decrypt with does" p --login --write --load-privkey escrow.key --mark-decrypt --label escrow --id 35 pkcs11:token=ukey
+says "  it is there" "Label: escrow" p --login --list-privkeys pkcs11:token=ukey
+try "  and deleted" p --login --delete "pkcs11:token=ukey;object=escrow;type=private"
 for what in "born;type=cert" "born;type=private" "born-rsa;type=private"; do
 	try "--delete $what" p --login --delete "pkcs11:token=ukey;object=$what"
 done

@@ -38,7 +38,7 @@ says "keytool -list -v" "Owner: CN=holder rsa" kt -list -v -alias rsa
 try "keytool -certreq" kt -certreq -alias rsa -file new.csr
 says "  openssl agrees" "verify OK" openssl req -in new.csr -verify -noout
 # Java makes RSA keys by itself and would put them on the token: keys are born there, or not at all.
-fails "a key that was made outside does not go in" "CKR_TEMPLATE_INCONSISTENT" kt -genkeypair -alias soft -keyalg RSA -dname CN=soft
+fails "a key that was made outside does not go in" "CKR_TEMPLATE_INCOMPLETE" kt -genkeypair -alias soft -keyalg RSA -dname CN=soft
 # EC keys it has the token make, when the configuration says that they shall stay.
 echo 'attributes(generate, *, *) = { CKA_TOKEN = true }' >>p11.cfg
 try "keytool -genkeypair, EC" kt -genkeypair -alias born -keyalg EC -groupname secp256r1 -dname CN=born

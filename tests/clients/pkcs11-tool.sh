@@ -167,7 +167,28 @@ try "a private data object" user --write-object blob --type data --label "diary"
 fails "is not there without a log-in" "." p --read-object --type data --label diary -o back
 try "but with one" user --read-object --type data --label diary -o back
 try "  whole" cmp blob back
-lacks "a private key does not go in" "Created private key" user --write-object ca.key --type privkey --id 77
+
+# ---- a key from outside: it may open letters, and sign nothing ----
+openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -outform DER -out escrow.key
+openssl pkey -inform DER -in escrow.key -pubout -out escrow.pub
+openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -outform DER -out agree.key
+says "a private key to sign with does not go in" "CKR_TEMPLATE_INCONSISTENT" user --write-object escrow.key --type privkey --id 77 --usage-sign
+says "nor one that is for nothing" "CKR_TEMPLATE_INCOMPLETE" user --write-object escrow.key --type privkey --id 77
+lacks "and none is there" "ID: +77" user -O
+says "one to decrypt with goes in" "Created private key" user --write-object escrow.key --type privkey --id 77 --label escrow --usage-decrypt
+# shellcheck disable=SC2317 # called by name
+escrow() { user -O --type privkey | sed -n '/label: *escrow/,/Unique/p'; }
+says "  and says what it is for" "Usage: +decrypt" escrow
+lacks "  and that it was not made here, nor kept here always" "local|always|never" escrow
+echo "a letter" >note.txt
+openssl pkeyutl -encrypt -pubin -inkey escrow.pub -in note.txt -out note.enc
+try "  it opens a letter" user --decrypt -m RSA-PKCS --id 77 -i note.enc -o note.out
+try "  that is the letter" cmp note.txt note.out
+says "  it does not sign" "CKR_KEY_FUNCTION_NOT_PERMITTED" user --sign -m SHA256-RSA-PKCS --id 77 -i note.txt -o note.sig
+says "one to agree with goes in" "Created private key" user --write-object agree.key --type privkey --id 78 --usage-derive
+for id in 77 78; do
+	try "  and out again" user --delete-object --type privkey --id $id
+done
 
 # ---- pkcs11-tool's own tests ----
 says "--test" "No errors" user --test
