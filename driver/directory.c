@@ -7,20 +7,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define CONTAINERS_MAX   32
-#define CERTIFICATES_MAX 32
-#define DATA_MAX         64
-
 struct snapshot {
 	struct ukey_directory public; /* first: what the callers see */
 	atomic_uint references;
 	uint8_t digest[32];
 	uint8_t *raw; /* the keys' moduli and points lie in here */
 	size_t raw_len;
-	struct ukey_key keys[2 * CONTAINERS_MAX];
-	struct ukey_container containers[CONTAINERS_MAX];
-	struct ukey_other_certificate certificates[CERTIFICATES_MAX];
-	struct ukey_data_entry data[DATA_MAX];
+	struct ukey_key keys[2 * DIRECTORY_CONTAINERS_MAX];
+	struct ukey_container containers[DIRECTORY_CONTAINERS_MAX];
+	struct ukey_other_certificate certificates[DIRECTORY_CERTIFICATES_MAX];
+	struct ukey_data_entry data[DIRECTORY_DATA_MAX];
 };
 
 static const struct algorithm algorithms[] = {
@@ -192,9 +188,9 @@ static bool add_container(struct snapshot *s, struct bytes in)
 	};
 
 	/* A container exists as long as it holds a key (2). */
-	if (n == CONTAINERS_MAX || s->public.certificate_count > 0 || s->public.data_count > 0 ||
+	if (n == DIRECTORY_CONTAINERS_MAX || s->public.certificate_count > 0 || s->public.data_count > 0 ||
 		!tlv_parse(in, fields, sizeof fields / sizeof fields[0]) || (!signature.data && !exchange.data) ||
-		!next_number(number, n, n ? s->containers[n - 1].number : 0, CONTAINERS_MAX, &c->number) ||
+		!next_number(number, n, n ? s->containers[n - 1].number : 0, DIRECTORY_CONTAINERS_MAX, &c->number) ||
 		!text_copy(name, c->name, sizeof c->name))
 		return false;
 	s->public.container_count++;
@@ -215,9 +211,10 @@ static bool add_certificate(struct snapshot *s, struct bytes in)
 		{0x85, TLV_REQUIRED, 32, 32,             &digest  },
 	};
 
-	if (n == CERTIFICATES_MAX || s->public.data_count > 0 ||
+	if (n == DIRECTORY_CERTIFICATES_MAX || s->public.data_count > 0 ||
 		!tlv_parse(in, fields, sizeof fields / sizeof fields[0]) ||
-		!next_number(number, n, n ? s->certificates[n - 1].number : 0, CERTIFICATES_MAX, &o->number) ||
+		!next_number(
+			number, n, n ? s->certificates[n - 1].number : 0, DIRECTORY_CERTIFICATES_MAX, &o->number) ||
 		one(category) > 3 || two(length) == 0 ||
 		!text_copy(label, o->certificate.label, sizeof o->certificate.label))
 		return false;
@@ -245,8 +242,8 @@ static bool add_data(struct snapshot *s, struct bytes in)
 		{0x86, TLV_OPTIONAL, 32, 32,             &digest     },
 	};
 
-	if (n == DATA_MAX || !tlv_parse(in, fields, sizeof fields / sizeof fields[0]) || one(flags) > 0x01 ||
-		!next_number(number, n, n ? s->data[n - 1].number : 0, DATA_MAX, &d->number) ||
+	if (n == DIRECTORY_DATA_MAX || !tlv_parse(in, fields, sizeof fields / sizeof fields[0]) || one(flags) > 0x01 ||
+		!next_number(number, n, n ? s->data[n - 1].number : 0, DIRECTORY_DATA_MAX, &d->number) ||
 		!text_copy(label, d->label, sizeof d->label) ||
 		!text_copy(application, d->application, sizeof d->application))
 		return false;

@@ -7,6 +7,17 @@
 #include "common/crypto.h"
 #include "driver/ukey.h"
 
+/* The most of each that a token may have (doc/token-protocol.md 2). tests/bench builds itself a larger token. */
+#ifndef DIRECTORY_CONTAINERS_MAX
+#define DIRECTORY_CONTAINERS_MAX 32
+#endif
+#ifndef DIRECTORY_CERTIFICATES_MAX
+#define DIRECTORY_CERTIFICATES_MAX 32
+#endif
+#ifndef DIRECTORY_DATA_MAX
+#define DIRECTORY_DATA_MAX 64
+#endif
+
 /* UKEY_TOKEN_PROTOCOL for anything that the protocol does not allow. `raw` is copied. */
 enum ukey_status directory_parse(struct bytes raw, uint32_t generation, const struct ukey_directory **out);
 const struct ukey_directory *directory_ref(const struct ukey_directory *d);

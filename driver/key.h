@@ -3,9 +3,10 @@
 #ifndef UKEY_DRIVER_KEY_H
 #define UKEY_DRIVER_KEY_H
 
+#include "driver/directory.h"
 #include "driver/token.h"
 
-#define REF_COUNT (2 * 32)
+#define REF_COUNT (2 * DIRECTORY_CONTAINERS_MAX)
 
 /* Values that no token takes, and what this one does not know. */
 enum ukey_status key_check(struct ukey_token *t, const struct ukey_generate *how);

@@ -49,6 +49,7 @@ check_PROGRAMS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(CHANNEL_TESTS) $(
 TESTS += $(UNIT_TESTS) $(WIRE_TESTS) $(FAULT_TESTS) $(CHANNEL_TESTS)
 
 include tests/budget/local.mk
+include tests/bench/local.mk
 
 # "make print-UNIT_TESTS" for ./check.
 print-%:
@@ -57,7 +58,7 @@ print-%:
 EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lib/personal.sh tests/lint tests/dist tests/road \
 	tests/channel/lib.sh tests/channel/bus_recording.sh tests/channel/core_image.sh tests/channel/ratio.sh tests/channel/sessions.sh tests/channel/two_programs.sh \
 	tests/fuzz/corpus tests/fuzz/device_chain_root.pem \
-	tests/budget/measure.sh tests/budget/budget.sh tests/budget/table.sh
+	tests/budget/measure.sh tests/budget/budget.sh tests/budget/bench.sh tests/budget/table.sh
 
 # clang-format over every C file; ./check lint verifies.
 format:

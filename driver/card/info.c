@@ -4,6 +4,7 @@
 
 #include "common/hex.h"
 #include "common/tlv.h"
+#include "driver/directory.h"
 #include "driver/text.h"
 
 static const uint8_t aid[] = {0xF0, 0x4F, 0x70, 0x65, 0x6E, 0x55, 0x4B, 0x65, 0x79, 0x01};
@@ -92,8 +93,9 @@ static bool limits(struct bytes lengths, struct bytes counts, struct bytes large
 	out->token.max_object = cursor_u16(&o);
 	return cursor_done(&l) && cursor_done(&n) && cursor_done(&o) && out->max_command >= LENGTH_LEAST &&
 	       out->max_answer >= LENGTH_LEAST && out->max_command <= LENGTH_MOST && out->max_answer <= LENGTH_MOST &&
-	       out->token.max_containers <= 32 && out->token.max_certificates <= 32 &&
-	       out->token.max_data_objects <= 64;
+	       out->token.max_containers <= DIRECTORY_CONTAINERS_MAX &&
+	       out->token.max_certificates <= DIRECTORY_CERTIFICATES_MAX &&
+	       out->token.max_data_objects <= DIRECTORY_DATA_MAX;
 }
 
 static void serial_text(struct bytes serial, char out[17])

@@ -117,7 +117,7 @@ test_tools_pin_LDADD = $(tools_unit_libs)
 if HAVE_ZBAR
 UNIT_TESTS += test_tools_qr
 endif
-EXTRA_PROGRAMS = test_tools_qr
+EXTRA_PROGRAMS += test_tools_qr
 test_tools_qr_SOURCES = tests/unit/test_tools_qr.c
 test_tools_qr_CPPFLAGS = $(tools_unit_cppflags) $(ZBAR_CFLAGS)
 test_tools_qr_LDADD = $(tools_unit_libs) $(ZBAR_LIBS)

@@ -9,4 +9,6 @@ libramtoken_la_SOURCES = \
 	tests/wire/personal.c tests/wire/personal.h \
 	tests/wire/ramtoken.c tests/wire/ramtoken.h
 libramtoken_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
-ramtoken_ldadd = libramtoken.la libfwcore.la libukeytdes.la libcommon.la $(CRYPTO_LIBS)
+# What the core needs of others, for who brings a core of his own (tests/bench).
+ramtoken_under_core = libukeytdes.la libcommon.la $(CRYPTO_LIBS)
+ramtoken_ldadd = libramtoken.la libfwcore.la $(ramtoken_under_core)
