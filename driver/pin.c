@@ -293,6 +293,14 @@ static enum ukey_status check_label(const char *label)
 	return text.len <= 32 && text_valid(text) ? UKEY_OK : UKEY_ARGUMENT;
 }
 
+/* By form; the token judges what it says. */
+static enum ukey_status check_piv(const struct ukey_piv_setup *piv)
+{
+	return piv->pin && piv->puk && piv->key && strlen(piv->pin) <= 8 && strlen(piv->puk) <= 8 && piv->key_len <= 32
+		       ? UKEY_OK
+		       : UKEY_ARGUMENT;
+}
+
 static enum ukey_status check_initialize(const struct ukey_initialize *how)
 {
 	unsigned least, most;
@@ -306,6 +314,8 @@ static enum ukey_status check_initialize(const struct ukey_initialize *how)
 		status = check_pin(BYTES(how->user_pin, how->user_len), least, most);
 	if (status == UKEY_OK && how->present_so_pin)
 		status = check_pin(BYTES(how->present_so_pin, how->present_so_len), PIN_LEAST, PIN_MOST);
+	if (status == UKEY_OK && how->piv)
+		status = check_piv(how->piv);
 	return status;
 }
 
@@ -332,6 +342,8 @@ static void initialised(struct ukey_token *t, const struct ukey_initialize *how,
 	i->pin_in_channel = i->device_key && !how->pin_in_clear;
 	i->unlock_key.tries_left = i->unlock_key.tries_max;
 	i->pin_change_first = how->pin_change_first;
+	i->piv = how->piv != NULL;
+	i->piv_yubico = how->piv && how->piv->yubico;
 	pthread_mutex_unlock(&t->lock);
 	token_forget_files(t);
 }
@@ -372,7 +384,7 @@ static void blanked(struct ukey_token *t)
 	i->pin_classes = i->pin_history = 0;
 	i->pin_in_channel = i->device_key;
 	i->unlock_key.tries_left = i->unlock_key.tries_max;
-	i->pin_change_first = false;
+	i->pin_change_first = i->piv = i->piv_yubico = false;
 	token_stale_locked(t);
 	pthread_mutex_unlock(&t->lock);
 	token_forget_files(t);

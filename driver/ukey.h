@@ -233,6 +233,7 @@ struct ukey_token_info {
 	unsigned pin_history;             /* a new user PIN must differ from so many before it */
 	bool pin_in_channel;              /* policy: PINs are accepted inside a secure channel only */
 	bool pin_change_first;            /* policy: a user PIN that the SO set must be changed by its holder */
+	bool piv, piv_yubico;             /* a PIV application is beside ours, and has Yubico's extensions */
 	bool device_key, attestation_key; /* given by the factory */
 	enum ukey_genuine genuine;
 	bool channel; /* this process talks to it through a secure channel now */
@@ -328,6 +329,19 @@ UKEY_API enum ukey_status ukey_unlock_respond(struct ukey_token *t, const uint8_
 /* The proof of the last unlock. UKEY_NOT_FOUND: there was none. */
 UKEY_API enum ukey_status ukey_unlock_proof(struct ukey_token *t, uint8_t proof[UKEY_PROOF_SIZE]);
 
+/*
+ * The PIV application beside ours (doc/token-protocol.md 9): its own PIN, PUK and management key. PIV sends its PIN in
+ * the clear, whatever the policy of ours is.
+ */
+struct ukey_piv_setup {
+	const char *pin;   /* 6 to 8 digits */
+	const char *puk;   /* 6 to 8 bytes */
+	uint8_t algorithm; /* of the management key: 03 Triple DES; 08, 0A, 0C AES */
+	const uint8_t *key;
+	size_t key_len;
+	bool yubico; /* Yubico's public extensions, too */
+};
+
 struct ukey_initialize {
 	const char *label;     /* at most 32 bytes */
 	const uint8_t *so_pin; /* the new one */
@@ -341,6 +355,7 @@ struct ukey_initialize {
 	uint8_t pin_history;                   /* 0 to 8 */
 	bool pin_change_first;                 /* the user PIN that the SO sets must be changed by its holder */
 	bool pin_in_clear; /* take PINs outside a secure channel too, though the token has a device key */
+	const struct ukey_piv_setup *piv; /* NULL: no PIV application */
 };
 
 /* Erases everything and sets PINs and label. 1 command. */

@@ -110,6 +110,15 @@ static void policy_text(const struct ukey_token_info *info, char *out, size_t ca
 				     : _("PINs only inside a secure channel: no"));
 }
 
+/* What else is on the card. */
+static const char *piv_text(const struct ukey_token_info *info)
+{
+	if (!info->piv)
+		return _("no");
+	return info->piv_yubico ? _("yes, with Yubico's extensions; its PIN is its own, and sent in the clear")
+				: _("yes; its PIN is its own, and sent in the clear");
+}
+
 struct holdings {
 	size_t keys, certificates, data;
 };
@@ -134,7 +143,7 @@ static void print_info(const struct ukey_token_info *info, enum ukey_status proo
 		name_life_cycle(info->life_cycle), _("Genuine"), genuine_text(info, proof), _("Reader"), info->reader,
 		_("Model"), info->model, _("Manufacturer"), info->manufacturer, _("Firmware"), version, _("Factory"),
 		factory, _("User PIN"), user, _("SO PIN"), so, _("PIN policy"), policy, _("Memory"), space, _("Holds"),
-		objects, _("Keys it makes"), algorithms, (const char *)NULL);
+		objects, _("Keys it makes"), algorithms, _("PIV application"), piv_text(info), (const char *)NULL);
 	printf(_("Largest certificate: %zu bytes. At most %u containers, %u other certificates, %u data objects.\n"),
 		info->max_object, info->max_containers, info->max_certificates, info->max_data_objects);
 }
@@ -163,6 +172,7 @@ static json_t *info_json(const struct ukey_token_info *info, enum ukey_status pr
 	json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:b, s:b}", "genuine", genuine_id(info, proof), "proof",
 					  ukey_status_name(proof), "channel", info->channel, "device_key",
 					  info->device_key, "attestation_key", info->attestation_key));
+	json_object_update_new(j, json_pack("{s:b, s:b}", "piv", info->piv, "piv_yubico", info->piv_yubico));
 	return j;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/names.h"
+#include "tools/piv_codes.h"
 #include "tools/token_session.h"
 #include "tools/ui.h"
 
@@ -183,9 +184,29 @@ static enum ukey_status init_blank(struct session *s, struct init *i)
 	return r == UKEY_OK ? init_with(s, NULL, i) : r;
 }
 
+/* The codes are made, or read, before anything is erased. */
+static enum ukey_status init_piv(struct tool *t, struct ukey_piv_setup *setup, struct piv_codes **codes)
+{
+	bool made = false;
+	enum ukey_status r = piv_codes_open(t, t->opt[OPT_WITH_PIV], codes, &made);
+
+	if (r != UKEY_OK)
+		return r;
+	if (made)
+		ui_note(t,
+			_("The codes of the PIV application were made, and are in %s. Keep it where nobody else reads "
+			  "it."),
+			t->opt[OPT_WITH_PIV]);
+	piv_codes_setup(*codes, setup);
+	setup->yubico = tool_has(t, OPT_PIV_YUBICO);
+	return UKEY_OK;
+}
+
 static enum ukey_status init_token(struct session *s)
 {
 	struct tool *t = s->tool;
+	struct piv_codes *codes = NULL;
+	struct ukey_piv_setup piv = {.yubico = false};
 	const char *label = tool_has(t, OPT_LABEL) ? t->opt[OPT_LABEL] : s->info.label;
 	struct init i = {.how = {.label = label}};
 	enum ukey_status r = init_policy(s, &i.how);
@@ -195,10 +216,17 @@ static enum ukey_status init_token(struct session *s)
 	if (r == UKEY_OK && s->info.life_cycle != UKEY_BLANK)
 		r = ui_confirm(t, s->info.serial, _("This ERASES all keys and certificates on the token %s \"%s\"."),
 			s->info.serial, s->info.label);
+	if (r == UKEY_OK && tool_has(t, OPT_PIV_YUBICO) && !tool_has(t, OPT_WITH_PIV))
+		r = tool_fail(t, UKEY_USAGE, _("--piv-yubico needs --with-piv"));
+	if (r == UKEY_OK && tool_has(t, OPT_WITH_PIV)) {
+		r = init_piv(t, &piv, &codes);
+		i.how.piv = &piv;
+	}
 	if (r == UKEY_OK && s->info.life_cycle != UKEY_BLANK)
 		r = session_use_pin(s, UKEY_SO, init_with, &i, NULL);
 	else if (r == UKEY_OK)
 		r = init_blank(s, &i);
+	piv_codes_free(codes);
 	pin_clear(&i.so);
 	pin_clear(&i.user);
 	return r;

@@ -4,7 +4,7 @@ noinst_LTLIBRARIES += libtool-ukey.la
 libtool_ukey_la_SOURCES = \
 	tools/tool.c tools/tool.h tools/options.def tools/commands.c \
 	tools/ui.c tools/ui.h tools/progress.c \
-	tools/pin_source.c tools/pin_source.h \
+	tools/pin_source.c tools/pin_source.h tools/piv_codes.c tools/piv_codes.h \
 	tools/names.c tools/names.h \
 	tools/pick_token.c tools/pick_token.h tools/session_pin.c \
 	tools/token_provider.c tools/token_provider.h tools/token_provider_private.h \
@@ -40,3 +40,4 @@ EXTRA_DIST += tests/tools/setup.sh tests/tools/road.sh tests/tools/touch.sh test
 completionsdir = $(datadir)/bash-completion/completions
 dist_completions_DATA = tools/completion/ukey
 EXTRA_DIST += tests/tools/completion.sh
+EXTRA_DIST += tests/piv/lib.sh tests/piv/clients.sh

@@ -57,6 +57,8 @@ static bool pin_policy(struct bytes b, struct ukey_token_info *out)
 	const uint8_t flags = cursor_u8(&c);
 	out->pin_in_channel = flags & 0x01;
 	out->pin_change_first = flags & 0x02;
+	out->piv = flags & 0x04;
+	out->piv_yubico = flags & 0x08;
 	return cursor_done(&c) && out->pin_min >= 1 && out->pin_min <= out->pin_max && out->pin_max <= 32;
 }
 

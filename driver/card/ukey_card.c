@@ -198,16 +198,38 @@ static enum ukey_status set_pin(struct card_port *p, struct bytes new)
 /* ---- 4.10, 4.11 life cycle --------------------------------------------------------------------------------------- */
 
 /* Left out when nothing is asked: the token's default is then the same. */
+static uint8_t policy_flags(const struct ukey_initialize *how, bool device_key)
+{
+	uint8_t flags = device_key && !how->pin_in_clear ? 0x01 : 0x00;
+
+	if (how->pin_change_first)
+		flags |= 0x02;
+	if (how->piv)
+		flags |= how->piv->yubico ? 0x0C : 0x04;
+	return flags;
+}
+
 static void put_policy(struct builder *b, const struct ukey_initialize *how, bool device_key)
 {
-	const uint8_t in_channel = device_key && !how->pin_in_clear ? 0x01 : 0x00;
-	const uint8_t change_first = how->pin_change_first ? 0x02 : 0x00;
+	const uint8_t flags = policy_flags(how, device_key);
 	const uint8_t policy[5] = {how->pin_min ? how->pin_min : 6, how->pin_max ? how->pin_max : 32, how->pin_classes,
-		how->pin_history, in_channel | change_first};
+		how->pin_history, flags};
 
-	if (how->pin_min || how->pin_max || how->pin_classes || how->pin_history || change_first ||
-		(device_key && how->pin_in_clear))
+	if (how->pin_min || how->pin_max || how->pin_classes || how->pin_history || flags != (device_key ? 0x01 : 0x00))
 		tlv_put(b, 0x8A, BYTES_OF(policy));
+}
+
+static void put_piv(struct builder *b, const struct ukey_piv_setup *piv)
+{
+	size_t body = tlv_begin(b, 0xA9), key;
+
+	tlv_put(b, 0x80, text_bytes(piv->pin));
+	tlv_put(b, 0x81, text_bytes(piv->puk));
+	key = tlv_begin(b, 0x82);
+	builder_u8(b, piv->algorithm);
+	builder_put(b, BYTES(piv->key, piv->key_len));
+	tlv_end(b, key);
+	tlv_end(b, body);
 }
 
 static enum ukey_status initialize(
@@ -228,6 +250,8 @@ static enum ukey_status initialize(
 	put_policy(&b, how, device_key);
 	if (how->user_tries)
 		tlv_put_u8(&b, 0x8B, how->user_tries);
+	if (how->piv)
+		put_piv(&b, how->piv);
 	a.data = builder_bytes(&b);
 	enum ukey_status status =
 		b.failed ? UKEY_ARGUMENT : transact_generation(p, CARD_CMD_INITIALIZE, &a, generation);

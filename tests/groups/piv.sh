@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # SPDX-License-Identifier: Apache-2.0
-# Nothing is built for this group yet.
-piv_builds=
+# The token's PIV application as other people's programs see it.
+piv_builds=gcc
 
 piv_plan()
 {
-	:
+	plan_scripts piv gcc piv
 }

@@ -8,6 +8,7 @@
 #	pcscd_start
 #	emu_start alice --create	# reader "Virtual PCD 00 00"
 #	emu_start bob --create		# reader "Virtual PCD 00 01"
+#					# (NS_READER: the name that a pcscd --config of the test gives to vpcd)
 #	emu_ctl alice unplug
 #	... end of the script: all is stopped, $NS_DIR removed
 #
@@ -239,8 +240,8 @@ emu_port()
 emu_reader()
 {
 	case $(cat "$NS_DIR/$1.emu") in
-	"${ns_ports[0]}") echo "Virtual PCD 00 00" ;;
-	*) echo "Virtual PCD 00 01" ;;
+	"${ns_ports[0]}") echo "${NS_READER:-Virtual PCD} 00 00" ;;
+	*) echo "${NS_READER:-Virtual PCD} 00 01" ;;
 	esac
 }
 

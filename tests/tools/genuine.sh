@@ -49,6 +49,24 @@ ex 0 "init --allow-clear-pin" "initialised: ready" init --yes --token alice --la
 ex 0 "info warns of it" "outside a secure channel too" info --token alice
 js 0 "info in JSON" '.token.pin_policy.channel_only == false' info --token alice
 ex 0 "init back" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin
+ex 0 "init --with-piv makes codes" "are in codes" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin --with-piv codes
+try "codes for their owner alone" test "$(stat -c %a codes)" = 600
+try "three of them" grep -cqE "^(pin [0-9]{8}|puk [0-9]{8}|management-key tdes [0-9a-fA-F]{48})$" codes
+js 0 "info in JSON: PIV" '.token.piv and (.token.piv_yubico | not)' info --token alice
+ex 0 "info in words: PIV" "sent in the clear" info --token alice
+cp codes codes.before
+ex 0 "again, with the codes that are there" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin \
+	--with-piv codes --piv-yubico
+try "they stay what they are" cmp codes codes.before
+js 0 "info in JSON: Yubico's extensions" '.token.piv and .token.piv_yubico' info --token alice
+printf 'pin 12345\npuk 12345678\n' >codes.bad
+ex 14 "a PIN that is none" "codes.bad, line 1" init --yes --token alice --so-pin-file so --new-pin-file pin --with-piv codes.bad
+printf 'pin 123456\npuk 12345678\n' >codes.bad
+ex 14 "a key that is missing" "a line is missing" init --yes --token alice --so-pin-file so --new-pin-file pin --with-piv codes.bad
+ex 2 "--piv-yubico alone" "needs --with-piv" init --yes --token alice --so-pin-file so --new-pin-file pin --piv-yubico
+js 0 "and nothing was erased by all that" '.token.piv_yubico' info --token alice
+ex 0 "init without it takes it away" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin
+js 0 "info in JSON: no PIV" '.token.piv | not' info --token alice
 ex 2 "a history that is too deep" "0 to 8" init --yes --token alice --so-pin-file so --new-pin-file pin --pin-history 9
 
 # ---- one of the workshop ----
