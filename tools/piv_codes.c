@@ -103,7 +103,7 @@ static enum ukey_status parse(struct tool *t, const char *path, char *text, stru
 		if (end != NULL)
 			*end = '\0';
 		if (!take_line(line, c))
-			return tool_fail(t, UKEY_FILE,
+			return tool_fail(t, UKEY_USAGE,
 				_("%s, line %u: expected \"pin\" and 6 to 8 digits, \"puk\" and 6 to 8 characters, or "
 				  "\"management-key\", tdes, aes128, aes192 or aes256, and the key in hexadecimal "
 				  "digits"),
@@ -112,7 +112,7 @@ static enum ukey_status parse(struct tool *t, const char *path, char *text, stru
 	}
 	if (c->pin[0] == '\0' || c->puk[0] == '\0' || c->key_len == 0)
 		return tool_fail(
-			t, UKEY_FILE, _("%s: a line is missing: pin, puk and management-key are needed"), path);
+			t, UKEY_USAGE, _("%s: a line is missing: pin, puk and management-key are needed"), path);
 	return UKEY_OK;
 }
 

@@ -60,9 +60,9 @@ ex 0 "again, with the codes that are there" "initialised: ready" init --yes --to
 try "they stay what they are" cmp codes codes.before
 js 0 "info in JSON: Yubico's extensions" '.token.piv and .token.piv_yubico' info --token alice
 printf 'pin 12345\npuk 12345678\n' >codes.bad
-ex 14 "a PIN that is none" "codes.bad, line 1" init --yes --token alice --so-pin-file so --new-pin-file pin --with-piv codes.bad
+ex 2 "a PIN that is none" "codes.bad, line 1" init --yes --token alice --so-pin-file so --new-pin-file pin --with-piv codes.bad
 printf 'pin 123456\npuk 12345678\n' >codes.bad
-ex 14 "a key that is missing" "a line is missing" init --yes --token alice --so-pin-file so --new-pin-file pin --with-piv codes.bad
+ex 2 "a key that is missing" "a line is missing" init --yes --token alice --so-pin-file so --new-pin-file pin --with-piv codes.bad
 ex 2 "--piv-yubico alone" "needs --with-piv" init --yes --token alice --so-pin-file so --new-pin-file pin --piv-yubico
 js 0 "and nothing was erased by all that" '.token.piv_yubico' info --token alice
 ex 0 "init without it takes it away" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin
