@@ -12,7 +12,8 @@ libp11core_la_SOURCES = \
 	pkcs11/mechanism.c pkcs11/operation.c pkcs11/key.c \
 	pkcs11/public.c pkcs11/cipher.c pkcs11/mac.c \
 	pkcs11/sign.c pkcs11/verify.c pkcs11/crypt.c pkcs11/digest.c \
-	pkcs11/secret.c pkcs11/secret.h pkcs11/generate.c pkcs11/keygen.c pkcs11/import.c pkcs11/derive.c pkcs11/wrap.c
+	pkcs11/secret.c pkcs11/secret.h pkcs11/generate.c pkcs11/keygen.c pkcs11/import.c pkcs11/derive.c \
+	pkcs11/wrap.c pkcs11/message.c
 
 p11module_LTLIBRARIES = ukey-pkcs11.la
 ukey_pkcs11_la_SOURCES =

@@ -2,14 +2,15 @@
 /* Mechanisms: one table, and what callers may ask of it. */
 #include "pkcs11/p11.h"
 
-#define SV_HERE (CKF_SIGN | CKF_VERIFY)
-#define ED_HERE (CKF_ENCRYPT | CKF_DECRYPT)
-#define WRAPS   (CKF_WRAP | CKF_UNWRAP)
-#define SV      (CKF_HW | SV_HERE)
-#define SVR     (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
-#define ED      (CKF_HW | ED_HERE)
-#define EC      (CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS)
-#define ANY     CK_UNAVAILABLE_INFORMATION /* no key */
+#define SV_HERE  (CKF_SIGN | CKF_VERIFY)
+#define ED_HERE  (CKF_ENCRYPT | CKF_DECRYPT)
+#define WRAPS    (CKF_WRAP | CKF_UNWRAP)
+#define MESSAGES (CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
+#define SV       (CKF_HW | SV_HERE)
+#define SVR      (CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
+#define ED       (CKF_HW | ED_HERE)
+#define EC       (CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS)
+#define ANY      CK_UNAVAILABLE_INFORMATION /* no key */
 
 /*
  * Private keys work on the token, public and secret ones and digests here. A mechanism that hashes hashes here: the
@@ -66,7 +67,7 @@ static const struct p11_mechanism mechanisms[] = {
 	{CKM_AES_CBC,                 &p11_aes_cbc,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE},
 	{CKM_AES_CBC_PAD,             &p11_aes_cbc_pad,  CRYPTO_NO_HASH,  CKK_AES,            ED_HERE | WRAPS},
 	{CKM_AES_CTR,                 &p11_aes_ctr,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE},
-	{CKM_AES_GCM,                 &p11_aes_gcm,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE},
+	{CKM_AES_GCM,                 &p11_aes_gcm,      CRYPTO_NO_HASH,  CKK_AES,            ED_HERE | MESSAGES},
 	{CKM_AES_CMAC,                &p11_cmac,         CRYPTO_NO_HASH,  CKK_AES,            SV_HERE},
 	{CKM_AES_CMAC_GENERAL,        &p11_cmac_general, CRYPTO_NO_HASH,  CKK_AES,            SV_HERE},
 	{CKM_AES_KEY_WRAP,            &p11_aes_kw,       CRYPTO_NO_HASH,  CKK_AES,            ED_HERE | WRAPS},

@@ -206,18 +206,24 @@ static bool overlap(struct bytes in, const CK_BYTE *out, size_t out_len)
 	return in.len && out_len && a < b + out_len && b < a + in.len;
 }
 
+bool p11_apart(struct bytes *in, const uint8_t *out, size_t room, uint8_t **copy)
+{
+	*copy = NULL;
+	if (!overlap(*in, out, room))
+		return true;
+	*copy = secmem_dup(*in);
+	in->data = *copy;
+	return *copy;
+}
+
 static CK_RV crypt(struct p11_session *s, struct p11_operation *op, struct bytes in, bool last, uint8_t *out,
 	size_t room, size_t *len)
 {
-	uint8_t *copy = NULL;
-	CK_RV rv = CKR_HOST_MEMORY;
+	uint8_t *copy;
+	CK_RV rv;
 
-	if (overlap(in, out, room)) {
-		copy = secmem_dup(in);
-		if (!copy)
-			return rv;
-		in.data = copy;
-	}
+	if (!p11_apart(&in, out, room, &copy))
+		return CKR_HOST_MEMORY;
 	rv = op->mechanism->scheme->crypt(s, op, in, last, out, len);
 	secmem_free(copy);
 	return rv;

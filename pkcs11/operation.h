@@ -9,7 +9,7 @@
  * The calls know no scheme, the schemes know no calls:
  *
  *	sign.c verify.c digest.c	update ... update, then make or check what has `size` bytes
- *	crypt.c dual.c wrap.c		crypt ... crypt, the last one with `last`; before each, `room` says how much
+ *	crypt.c wrap.c			crypt ... crypt, the last one with `last`; before each, `room` says how much
  *comes
  */
 #ifndef PKCS11_OPERATION_H
@@ -136,7 +136,7 @@ struct p11_operation {
 	size_t mac_len; /* what is given of a MAC or of a tag */
 	uint8_t iv[CRYPTO_GCM_IV_MAX];
 	size_t iv_len;
-	uint8_t *label; /* OAEP; what GCM authenticates besides */
+	uint8_t *label; /* OAEP; what GCM authenticates besides; the IV that counts are mixed into */
 	size_t label_len;
 	uint64_t left; /* so much may still pass (CTR) */
 	struct crypto_digest_ctx *digest;
@@ -183,6 +183,9 @@ CK_RV p11_operation_make(
 /* What encryptions and decryptions have in common, with the convention for buffers of 2.40, 5.2. */
 CK_RV p11_operation_crypt(
 	struct p11_session *s, struct p11_operation *op, struct bytes in, bool last, CK_BYTE *out, CK_ULONG *out_len);
+
+/* Callers may let the two overlap: the input then is a copy (secure memory, the caller's). False: no memory. */
+bool p11_apart(struct bytes *in, const uint8_t *out, size_t room, uint8_t **copy);
 
 /* Parameters of a mechanism that has none. */
 CK_RV p11_no_parameters(struct p11_operation *op, const CK_MECHANISM *m);

@@ -174,7 +174,10 @@ CK_RV p11_secret_read(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG 
 		return CKR_TEMPLATE_INCOMPLETE;
 	if (!known_type(out->type))
 		return CKR_ATTRIBUTE_VALUE_INVALID;
-	return has_len && !p11_secret_size(out->type, out->len) ? CKR_KEY_SIZE_RANGE : CKR_OK;
+	if (!has_len || p11_secret_size(out->type, out->len))
+		return CKR_OK;
+	/* C_UnwrapKey has no word for that but this. */
+	return origin == P11_UNWRAPPED ? CKR_TEMPLATE_INCONSISTENT : CKR_KEY_SIZE_RANGE;
 }
 
 bool p11_secret_size(CK_KEY_TYPE type, size_t len)

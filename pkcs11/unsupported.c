@@ -24,16 +24,6 @@ static CK_RV after_the_session(CK_SESSION_HANDLE handle, CK_RV answer)
 
 #define NOT_BUILT_C_GetOperationState         NOT_BUILT
 #define NOT_BUILT_C_SetOperationState         NOT_BUILT
-#define NOT_BUILT_C_MessageEncryptInit        NOT_BUILT
-#define NOT_BUILT_C_EncryptMessage            NOT_BUILT
-#define NOT_BUILT_C_EncryptMessageBegin       NOT_BUILT
-#define NOT_BUILT_C_EncryptMessageNext        NOT_BUILT
-#define NOT_BUILT_C_MessageEncryptFinal       NOT_BUILT
-#define NOT_BUILT_C_MessageDecryptInit        NOT_BUILT
-#define NOT_BUILT_C_DecryptMessage            NOT_BUILT
-#define NOT_BUILT_C_DecryptMessageBegin       NOT_BUILT
-#define NOT_BUILT_C_DecryptMessageNext        NOT_BUILT
-#define NOT_BUILT_C_MessageDecryptFinal       NOT_BUILT
 #define NOT_BUILT_C_MessageSignInit           NOT_BUILT
 #define NOT_BUILT_C_SignMessage               NOT_BUILT
 #define NOT_BUILT_C_SignMessageBegin          NOT_BUILT
