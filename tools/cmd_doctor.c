@@ -111,18 +111,14 @@ static void check_reader(struct doctor *d, const struct ukey_reader_info *r)
 			ukey_status_message(UKEY_TOKEN_BUSY));
 		break;
 	case UKEY_READER_DENIED:
-		doctor_add(d, DOCTOR_PROBLEM, "reader",
-			_("have a udev rule with TAG+=\"uaccess\" for the device, plug it in again, and log in at the "
-			  "machine itself"),
-			_("reader %s: this user may not open the USB device"), r->name);
-		break;
+		break; /* doctor_usb says why */
 	}
 }
 
 static void check_readers(struct doctor *d)
 {
 	struct ukey_reader_info *list = NULL;
-	size_t count = 0, tokens = 0, cards = 0;
+	size_t count = 0, tokens = 0, cards = 0, ours;
 	char usb[200];
 
 	if (ukey_readers(d->t->library, &list, &count) != UKEY_OK)
@@ -132,8 +128,9 @@ static void check_readers(struct doctor *d)
 		tokens += list[i].state == UKEY_READER_TOKEN;
 		cards += list[i].state != UKEY_READER_EMPTY;
 	}
+	ours = doctor_usb(d, list, count);
 	free(list);
-	if (count == 0) {
+	if (count == 0 && ours == 0) {
 		doctor_usb_ccid(usb, sizeof(usb));
 		if (usb[0] != '\0')
 			doctor_add(d, DOCTOR_PROBLEM, "reader",
@@ -143,7 +140,7 @@ static void check_readers(struct doctor *d)
 		else
 			doctor_add(d, DOCTOR_PROBLEM, "reader", _("plug the token in; try another port or cable"), "%s",
 				ukey_status_message(UKEY_NO_READER));
-	} else if (tokens == 0 && cards == 0) {
+	} else if (tokens == 0 && cards == 0 && ours == 0) {
 		doctor_add(d, DOCTOR_PROBLEM, "token", ukey_status_hint(UKEY_NO_TOKEN), "%s",
 			ukey_status_message(UKEY_NO_TOKEN));
 	}
@@ -318,6 +315,8 @@ enum ukey_status cmd_doctor(struct tool *t)
 	if (check_service(&d)) {
 		check_readers(&d);
 		check_tokens(&d);
+	} else if (d.t->library != NULL) {
+		doctor_usb(&d, NULL, 0);
 	}
 	doctor_roots(&d);
 	doctor_module(&d);

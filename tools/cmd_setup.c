@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setup: give the user's programs the PKCS#11 module, take it away again, and show which have it. */
+/* setup: give the user's programs the PKCS#11 module, take it away again, and show which have it; and pcscd our tokens.
+ */
 #include "config.h"
 
 #include <stdarg.h>
@@ -15,13 +16,15 @@
 static const struct program {
 	const char *name;
 	void (*run)(struct setup *s);
-	const char *afterwards; /* once it is set up */
+	const char *afterwards; /* once it is set up; for the machine's, once it has changed */
+	bool machine;
 } programs[] = {
-	{"firefox",  setup_firefox,  N_("Firefox sees the token from its next start on.")                               },
-	{"chromium", setup_chromium, N_("Chromium sees the token from its next start on.")                              },
-	{"ssh",      setup_ssh,      N_("ssh offers the token's keys now; ssh-keygen -D MODULE prints the public ones.")},
-	{"java",     setup_java,     NULL									       },
-	{"p11-kit",  setup_p11kit,   N_("Every program that asks p11-kit for modules sees the token now.")              },
+	{"firefox",  setup_firefox,  N_("Firefox sees the token from its next start on."),                                false},
+	{"chromium", setup_chromium, N_("Chromium sees the token from its next start on."),                               false},
+	{"ssh",      setup_ssh,      N_("ssh offers the token's keys now; ssh-keygen -D MODULE prints the public ones."), false},
+	{"java",     setup_java,     NULL,										false},
+	{"p11-kit",  setup_p11kit,   N_("Every program that asks p11-kit for modules sees the token now."),               false},
+	{"libccid",  setup_libccid,  N_("Restart pcscd now: systemctl restart pcscd.socket pcscd.service"),               true },
 };
 #define PROGRAM_COUNT (sizeof(programs) / sizeof(programs[0]))
 
@@ -110,6 +113,21 @@ static void sentence(
 		snprintf(out, cap, _("nothing to do: the module is registered in %s"), path);
 }
 
+/* The same of our tokens in a list of the machine's. */
+static void sentence_of_machine(
+	const struct setup *s, const struct setup_edit *e, bool changed, const char *path, char *out, size_t cap)
+{
+	if (changed && s->mode == SETUP_ADD)
+		snprintf(out, cap, s->dry_run ? _("would add our tokens to %s") : _("our tokens added to %s"), path);
+	else if (changed)
+		snprintf(out, cap, s->dry_run ? _("would remove our tokens from %s") : _("our tokens removed from %s"),
+			path);
+	else if (e->found == SETUP_NONE)
+		snprintf(out, cap, _("nothing to do: our tokens are not in %s"), path);
+	else
+		snprintf(out, cap, _("nothing to do: our tokens are in %s"), path);
+}
+
 /* The lines that differ, "-" for those that go and "+" for those that come: an edit has one place only. */
 static void print_difference(const struct setup *s, const char *before, const char *after)
 {
@@ -137,6 +155,24 @@ static void print_difference(const struct setup *s, const char *before, const ch
 	}
 }
 
+/* The same for a list, where whole lines come or go in several places. */
+static void print_rows(const struct setup *s, const char *before, const char *after)
+{
+	const bool more = strlen(after) > strlen(before);
+	const char *longer = more ? after : before, *shorter = more ? before : after;
+
+	while (*longer != '\0') {
+		const size_t len = strcspn(longer, "\n");
+		const bool same = strncmp(longer, shorter, len + 1) == 0;
+		if (!same)
+			ui_note(s->t, "    %c %.*s", more ? '+' : '-', (int)(len - strspn(longer, "\t")),
+				longer + strspn(longer, "\t"));
+		else
+			shorter += len + (shorter[len] == '\n');
+		longer += len + (longer[len] == '\n');
+	}
+}
+
 void setup_report(struct setup *s, const char *path, const struct setup_edit *e, bool changed, const char *before)
 {
 	char text[SETUP_PATH + 200];
@@ -145,12 +181,14 @@ void setup_report(struct setup *s, const char *path, const struct setup_edit *e,
 		tell_problem(s, SETUP_PROBLEM, path, e->why, e->mend);
 		return;
 	}
-	sentence(s, e, changed, path, text, sizeof(text));
+	(s->machine ? sentence_of_machine : sentence)(s, e, changed, path, text, sizeof(text));
 	add_place(s, e->found, path, changed && !s->dry_run, text, "");
 	if (s->mode == SETUP_LIST)
 		return;
 	ui_note(s->t, "%s: %s", s->program, text);
-	if (changed && s->dry_run && before != NULL)
+	if (changed && s->dry_run && before != NULL && s->machine)
+		print_rows(s, before, e->text);
+	else if (changed && s->dry_run && before != NULL)
 		print_difference(s, before, e->text);
 }
 
@@ -164,7 +202,7 @@ void setup_place(struct setup *s, const char *path, setup_editor *editor)
 		s->usable++;
 		editor(s, &file, &e);
 		change = e.text != NULL && e.found != SETUP_PROBLEM && strcmp(e.text, file.data) != 0;
-		if (change && !s->dry_run && !setup_file_store(&file, e.text, &e))
+		if (change && !s->dry_run && (!setup_file_mine(s, &file, &e) || !setup_file_store(&file, e.text, &e)))
 			change = false;
 	}
 	setup_report(s, path, &e, change, file.data);
@@ -283,6 +321,7 @@ static void list_all(struct setup *s)
 
 	for (i = 0; i < PROGRAM_COUNT; i++) {
 		s->program = programs[i].name;
+		s->machine = programs[i].machine;
 		programs[i].run(s);
 	}
 	if (tool_has(s->t, OPT_JSON) || tool_has(s->t, OPT_QUIET))
@@ -317,10 +356,11 @@ static bool changed_any(const struct setup *s)
 static enum ukey_status one(struct setup *s, const struct program *p)
 {
 	s->program = p->name;
+	s->machine = p->machine;
 	p->run(s);
 	if (s->worst != UKEY_OK)
 		return tool_fail(s->t, s->worst, "%s", p->name);
-	if (s->mode == SETUP_ADD && p->afterwards != NULL && changed_any(s))
+	if ((s->mode == SETUP_ADD || p->machine) && p->afterwards != NULL && changed_any(s))
 		ui_note(s->t, "%s", _(p->afterwards));
 	return UKEY_OK;
 }
@@ -341,12 +381,13 @@ enum ukey_status cmd_setup(struct tool *t)
 		if (strcmp(t->args[0], programs[i].name) == 0)
 			p = &programs[i];
 	if (t->arg_count > 0 && p == NULL)
-		r = tool_fail(t, UKEY_USAGE, _("\"%s\" is none of firefox, chromium, ssh, java, p11-kit"), t->args[0]);
+		r = tool_fail(t, UKEY_USAGE, _("\"%s\" is none of firefox, chromium, ssh, java, p11-kit, libccid"),
+			t->args[0]);
 	else if (p == NULL && (tool_has(t, OPT_REMOVE) || s->dry_run))
-		r = tool_fail(t, UKEY_USAGE, _("of which program: firefox, chromium, ssh, java or p11-kit?"));
+		r = tool_fail(t, UKEY_USAGE, _("of which program: firefox, chromium, ssh, java, p11-kit or libccid?"));
 	else
-		r = find_home(s);
-	if (r == UKEY_OK)
+		r = p != NULL && p->machine ? UKEY_OK : find_home(s);
+	if (r == UKEY_OK && (p == NULL || !p->machine))
 		r = find_module(s);
 	if (r == UKEY_OK && p == NULL)
 		list_all(s);

@@ -58,8 +58,8 @@ const struct command tool_commands[] = {
 		{OPT_KEY_REF, OPT_OUTPUT, USER_PIN, OPT_COUNT}},
 	{"encrypt", NULL, N_("FILE"), N_("encrypt a file for a certificate (CMS); needs no token"), 1, 1, cmd_encrypt,
 		{OPT_TO, OPT_OUTPUT, OPT_PEM, OPT_COUNT}},
-	{"setup", NULL, N_("[PROGRAM]"), N_("give firefox, chromium, ssh, java or p11-kit the PKCS#11 module; alone: show which have it"), 0, 1,
-		cmd_setup, {OPT_REMOVE, OPT_DRY_RUN, OPT_MODULE, OPT_COUNT}},
+	{"setup", NULL, N_("[PROGRAM]"), N_("give firefox, chromium, ssh, java or p11-kit the PKCS#11 module, or libccid our tokens; alone: show which have it"), 0, 1,
+		cmd_setup, {OPT_REMOVE, OPT_DRY_RUN, OPT_MODULE, OPT_LIST, OPT_COUNT}},
 	{"doctor", NULL, "", N_("find what is wrong with this machine and the tokens, and how to mend it"), 0, 0, cmd_doctor,
 		{OPT_COUNT}},
 };

@@ -21,6 +21,9 @@ struct doctor {
 void doctor_add(struct doctor *d, enum doctor_level level, const char *id, const char *mend, const char *found, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* doctor_usb.c. Our tokens on USB, and how they are reached; how many there are. */
+size_t doctor_usb(struct doctor *d, const struct ukey_reader_info *list, size_t count);
+/* doctor_machine.c */
 void doctor_roots(struct doctor *d);
 void doctor_module(struct doctor *d);
 void doctor_pinentry(struct doctor *d);

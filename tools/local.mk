@@ -13,10 +13,10 @@ libtool_ukey_la_SOURCES = \
 	tools/key_make.h tools/request.h tools/cms.h \
 	tools/cmd_token.c tools/cmd_info.c tools/cmd_pin.c tools/cmd_unlock.c tools/qr.c tools/unlock.h tools/cmd_attest.c tools/cmd_key.c tools/cmd_key_import.c tools/key_file.c tools/key_file.h tools/cmd_cert.c tools/cmd_request.c tools/cmd_sign.c \
 	tools/est.c tools/est_parse.c tools/est.h tools/enroll_state.c tools/enroll_state.h \
-	tools/enroll_trust.c tools/enroll_trust.h tools/cmd_enroll.c tools/cmd_doctor.c tools/doctor_machine.c tools/doctor.h \
-	tools/setup.h tools/cmd_setup.c tools/setup_file.c tools/setup_nss.c tools/setup_text.c
+	tools/enroll_trust.c tools/enroll_trust.h tools/cmd_enroll.c tools/cmd_doctor.c tools/doctor_machine.c tools/doctor_usb.c tools/doctor.h \
+	tools/setup.h tools/cmd_setup.c tools/setup_file.c tools/setup_nss.c tools/setup_text.c tools/setup_libccid.c
 libtool_ukey_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(P11KIT_CFLAGS) $(CRYPTO_CFLAGS) $(CURL_CFLAGS) $(QRENCODE_CFLAGS) \
-	-DP11CONFIGDIR='"$(p11configdir)"' -DP11MODULEDIR='"$(p11moduledir)"'
+	-DP11CONFIGDIR='"$(p11configdir)"' -DP11MODULEDIR='"$(p11moduledir)"' -DUDEVRULESDIR='"$(udevrulesdir)"'
 libtool_ukey_la_LIBADD = libukey.la libcommon.la $(JANSSON_LIBS) $(P11KIT_LIBS) $(CURL_LIBS) $(QRENCODE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 bin_PROGRAMS += ukey

@@ -43,6 +43,7 @@ struct setup {
 	enum setup_mode mode;
 	bool dry_run;
 	const char *program; /* whose places come now */
+	bool machine;        /* they are the machine's, not a user's: no home, no module */
 	char home[SETUP_PATH],
 		config[SETUP_PATH]; /* the user's, without a symlink; and XDG_CONFIG_HOME or its default */
 	char module[SETUP_PATH];
@@ -81,6 +82,8 @@ bool setup_p11kit_has(const struct setup *s, bool everybody, char path[SETUP_PAT
 
 /* setup_file.c. On failure false, with why and mend. */
 bool setup_file_load(const struct setup *s, const char *path, struct setup_file *out, struct setup_edit *e);
+/* Whether it is this user's to change. */
+bool setup_file_mine(const struct setup *s, const struct setup_file *file, struct setup_edit *e);
 bool setup_file_store(const struct setup_file *file, const char *text, struct setup_edit *e);
 void setup_file_clear(struct setup_file *file);
 /* The folders above path, each made for its user alone. */
@@ -96,5 +99,10 @@ void setup_chromium(struct setup *s);
 void setup_ssh(struct setup *s);
 void setup_java(struct setup *s);
 void setup_p11kit(struct setup *s);
+/* setup_libccid.c */
+void setup_libccid(struct setup *s);
+/* Where libccid's list of readers is; NULL: nowhere. */
+const char *setup_libccid_list(void);
+bool setup_libccid_knows(const char *path, unsigned vendor, unsigned product);
 
 #endif

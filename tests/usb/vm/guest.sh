@@ -20,7 +20,7 @@ program=$(ns_program ukey) || exit 1
 [ ! -x "$UKEY_BUILD/.libs/ukey" ] || program=$UKEY_BUILD/.libs/ukey LD_LIBRARY_PATH=$UKEY_BUILD/.libs
 export LD_LIBRARY_PATH
 usb_id=1209:0001
-reader="OpenUKey test token"
+reader="OpenUKey token"
 pin=583917
 printf %s $pin >pin
 printf %s 87654321 >so.pin
@@ -169,7 +169,7 @@ quiet_kernel()
 over_pcsc()
 {
 	must "the token is put in" token alice vhci 0 1122334455667788 --latency chip
-	"$top/tests/usb/libccid-entry" add $usb_id "$reader"
+	must "ukey setup libccid" ukey setup libccid
 	must "pcscd starts" pcscd_usb
 	must "ukey list sees it through pcscd and libccid" sees 1122334455667788
 	try "and calls the reader by the name of the list" grep -q "$reader" <(ukey list)
