@@ -21,7 +21,7 @@
  * Slots live until C_Finalize, sessions until the last user lets go. C_Finalize waits for calls that are inside.
  *
  * Late calls: programs close sessions and finalize from exit handlers that run after everybody else's. Nothing is freed
- * at exit, so that nothing those calls use is gone; the one destructor (library.c) only ends log-ins.
+ * at exit, so that nothing those calls use is gone: the exit handler (library.c) ends log-ins and closes the door.
  */
 #ifndef PKCS11_P11_H
 #define PKCS11_P11_H

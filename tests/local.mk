@@ -38,8 +38,9 @@ THREAD_TESTS = \
 	tests/wire/test_p11_pinentry \
 	tests/wire/test_p11_state \
 	tests/wire/test_p11_plug \
-	tests/wire/test_p11_storm \
-	tests/wire/personal_p11_storm
+	tests/wire/test_p11_storm
+# And these for a minute.
+MINUTE_TESTS = tests/wire/personal_p11_storm
 if HAVE_LIBUSB
 THREAD_TESTS += tests/unit/test_roads
 endif

@@ -89,7 +89,7 @@ serial()
 	emu_get "t$1" status .serial
 }
 
-# Pain 19: no pcscd is no token, and no failure; it comes, and nobody starts the program again.
+# pain 19: no pcscd is no token, and no failure; it comes, and nobody starts the program again.
 coproc TALK { exec "$UKEY_BUILD/tests/road/p11_program" "$module" 583917 talk; }
 talk=$TALK_PID
 try "no pcscd: no slots" says "ok" slots

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that uses the PKCS#11 module on a real pcscd, for tests/road/programs.sh and tests/road/hotplug.sh:
- *threads, forks, unloading, and a dialogue about slots. A hang ends with 99 and the threads' stacks.
+ * A program that uses the PKCS#11 module on a real pcscd, for tests/road/programs.sh and hotplug.sh: threads, forks,
+ * unloading, and a dialogue about slots. A hang ends with 99 and the stacks of the threads.
  *
- *	p11_program MODULE PIN sign THREADS SECONDS	log in; each thread signs on a session of its own; "N
- *signatures" p11_program MODULE PIN hold			log in, say "in", and wait to be killed p11_program
- *MODULE PIN fork N			N forks while threads sign p11_program MODULE PIN load N MODE		N times
- *dlopen to dlclose; MODE "clean", "session", "left"
- *	p11_program MODULE PIN exit			ends while threads sign and wait
- *	p11_program MODULE PIN talk			a line of standard input is a call, and is answered by a line
- *	p11_program descriptors N			are no more than N files open?
+ *	p11_program MODULE PIN COMMAND
+ *	sign THREADS SECONDS	log in; each thread signs on a session of its own; "N signatures"
+ *	pulled THREADS		the same until the token is pulled: each thread hears so, exactly
+ *	hold			log in, say "in", and wait to be killed
+ *	fork N			N forks while threads sign
+ *	load N MODE		N times dlopen to dlclose; MODE "clean", "session", "left" (without C_Finalize)
+ *	exit			ends while threads sign and wait
+ *	talk			a line of standard input is a call, and is answered by a line
+ *
+ *	p11_program descriptors N	are no more than N files open?
  *
  * The token has a P-256 signature key. The exit status is 0 when all was as it should be.
  */
@@ -193,6 +196,52 @@ static int sign_many(unsigned n, unsigned seconds)
 	note("C_Finalize", f->C_Finalize(NULL));
 	printf("%lu signatures\n", (unsigned long)signatures);
 	return wrong || signatures < n;
+}
+
+static void *sign_until_pulled(void *arg)
+{
+	CK_SESSION_HANDLE s;
+	CK_OBJECT_HANDLE key;
+	CK_RV rv;
+
+	(void)arg;
+	if (note("C_OpenSession", open_session(&s)) || note("C_FindObjects", find_key(s, &key)))
+		return NULL;
+	do
+		rv = sign_with(s, key);
+	while (rv == CKR_OK);
+	if (rv != CKR_DEVICE_REMOVED && rv != CKR_SESSION_HANDLE_INVALID)
+		note("pulled", rv);
+	rv = sign_with(s, key);
+	if (rv != CKR_SESSION_HANDLE_INVALID)
+		note("after it", rv);
+	return NULL;
+}
+
+/* Then it waits for the token, and works. */
+static int pulled(unsigned n)
+{
+	pthread_t threads[64];
+	CK_SLOT_ID id;
+
+	if (n > 64 || note("begin", begin()))
+		return 1;
+	for (unsigned i = 0; i < n; i++)
+		pthread_create(&threads[i], NULL, sign_until_pulled, NULL);
+	sleep_ms(300);
+	puts("in");
+	fflush(stdout);
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	puts("out");
+	fflush(stdout);
+	while (first_slot(&id) == CKR_TOKEN_NOT_PRESENT)
+		sleep_ms(50);
+	note("C_OpenSession", open_session(&session));
+	note("C_Login", log_in(session));
+	note("C_Sign", sign(session));
+	note("C_Finalize", f->C_Finalize(NULL));
+	return wrong != 0;
 }
 
 static int hold(void)
@@ -470,6 +519,8 @@ int main(int argc, char **argv)
 	load();
 	if (strcmp(argv[3], "sign") == 0)
 		return sign_many(n, argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1);
+	if (strcmp(argv[3], "pulled") == 0)
+		return pulled(n);
 	if (strcmp(argv[3], "hold") == 0)
 		return hold();
 	if (strcmp(argv[3], "fork") == 0)

@@ -50,7 +50,18 @@ try "one program of 16 threads signs" at_once 1 16
 try "12 programs of 2 threads sign, each logged in for itself" at_once 12 2
 try "and again" at_once 12 2
 
-# Pain 13.
+# The token is pulled while 16 threads sign, and put back.
+pulled()
+{
+	local pid
+	program pulled 16 >pulled.out 2>&1 &
+	pid=$!
+	ns_wait 20 grep -q in pulled.out && emu_unplug alice && ns_wait 20 grep -q out pulled.out && emu_plug alice
+	wait "$pid" || { cat pulled.out; return 1; }
+}
+try "the token is pulled while 16 threads sign: each is told so, and with the token back the program goes on" pulled
+
+# pain 13: fork.
 try "60 forks while threads sign and wait: children begin anew, parents go on, exec inherits nothing" program fork 60
 
 # What is loaded and unloaded leaves nothing.
@@ -61,7 +72,7 @@ for mode in clean session left; do
 	if [ "$status" = 0 ]; then ok "1000 times dlopen to dlclose, $mode"; else bad "1000 times dlopen to dlclose, $mode"; fi
 done
 
-# Pain 15.
+# pain 15: the end.
 ends()
 {
 	local i

@@ -46,7 +46,7 @@ build_steps()
 	fi
 	if [ "$2" = tsan ]; then # only what runs in several threads: the rest has nothing to say to it
 		# shellcheck disable=SC2046 # the targets are words
-		make -j"$lanes" $(make -s --no-print-directory print-THREAD_TESTS)
+		make -j"$lanes" $(make -s --no-print-directory print-THREAD_TESTS) $(make -s --no-print-directory print-MINUTE_TESTS)
 		return
 	fi
 	make -j"$lanes" all && make -j"$lanes" check TESTS=

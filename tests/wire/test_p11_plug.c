@@ -201,7 +201,7 @@ static void make_token(CK_SLOT_ID id, CK_SESSION_HANDLE *s)
 	ok(f->C_Login(*s, CKU_USER, PIN(USER_PIN)));
 }
 
-/* Pains 3 and 4: no limit of four, and every one of them is told. */
+/* pains 3, 4: no limit of four, and every one of them is told. */
 static void test_five(void **state)
 {
 	struct waiting w = {CKR_OK, 77};
@@ -309,7 +309,7 @@ static void test_foreign(void **state)
 	assert_int_equal(loop->readers[1].apdus, before + 1);
 }
 
-/* Pain 7: a reader that another program has for itself stands empty; the token comes when that program lets go. */
+/* pain 7: a reader that another program has for itself stands empty; the token comes when that program lets go. */
 static void test_held_by_another(void **state)
 {
 	(void)state;
@@ -327,7 +327,7 @@ static void test_held_by_another(void **state)
 /* ---- the service underneath ---- */
 
 /*
- * Pains 18, 19: the machine slept, or pcscd was started anew. Imitated: all connections break, and the token had no
+ * pains 18, 19: the machine slept, or pcscd was started anew. Imitated: all connections break, and the token had no
  * power. The program need not be started again; it needs new sessions.
  */
 static void test_service_again(void **state)

@@ -381,6 +381,49 @@ static void test_fork(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static bool initialize_in_child;
+
+/* An application's handler, there before the module was: it runs before the module's own (pkcs11-helper 5, 16). */
+static void begin_in_child(void)
+{
+	if (initialize_in_child)
+		wrong += f->C_Initialize(NULL) != CKR_OK;
+}
+
+static int after_handler(CK_SESSION_HANDLE s)
+{
+	CK_SESSION_INFO info;
+
+	watchdog(30);
+	return wrong == 0 && f->C_GetSessionInfo(s, &info) == CKR_SESSION_HANDLE_INVALID &&
+			       f->C_Initialize(NULL) == CKR_CRYPTOKI_ALREADY_INITIALIZED &&
+			       f->C_Finalize(NULL) == CKR_OK
+		       ? 0
+		       : 1;
+}
+
+static void test_fork_handler(void **state)
+{
+	pthread_t threads[4];
+	int status = 0;
+
+	(void)state;
+	start(threads, 4, visit, NULL);
+	initialize_in_child = true;
+	for (int i = 0; i < (SANITIZED ? 3 : 20) && status == 0; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(after_handler(keeper));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	initialize_in_child = false;
+	stop = true;
+	join(threads, 4);
+	assert_int_equal(status, 0);
+	assert_int_equal(wrong, 0);
+}
+
 /* ---- nothing grows ---- */
 
 static size_t entries(const char *folder)
@@ -456,7 +499,10 @@ int main(void)
 		TEST(test_finalize),
 		TEST(test_begin_and_end),
 		TEST(test_fork),
+		TEST(test_fork_handler),
 		TEST(test_sessions),
 	};
+	/* Before the module registers its own. */
+	pthread_atfork(NULL, NULL, begin_in_child);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
