@@ -472,8 +472,8 @@ static void test_removal(void **state)
 }
 
 /*
- * facts 4.3, pains 17 and 18: another program, or a machine that slept, resets the card: what needs no log-in goes on, what
- * needs it says so exactly, and after it the same handles are good.
+ * facts 4.3, pains 17 and 18: another program, or a machine that slept, resets the card: what needs no log-in goes on,
+ * what needs it says so exactly, and after it the same handles are good.
  */
 static void test_reset(void **state)
 {
