@@ -403,13 +403,12 @@ static bool is_data(const struct p11_attributes *a)
 	return p11_take_ulong(a->list, a->count, CKA_CLASS, &class, NULL) == CKR_OK && class == CKO_DATA;
 }
 
-/* In a copy and in a session object these may be changed; the two switches in one direction only. */
+/* In a copy and in a session object these may be changed. */
 static CK_RV check_change(struct p11_session *s, const struct p11_attributes *old, const CK_ATTRIBUTE *a)
 {
 	static const CK_ATTRIBUTE_TYPE free_ones[] = {CKA_LABEL, CKA_ID, CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE,
 		CKA_COPYABLE, CKA_DESTROYABLE, CKA_APPLICATION, CKA_OBJECT_ID, CKA_SUBJECT, CKA_START_DATE,
 		CKA_END_DATE};
-	bool now = a->type == CKA_SENSITIVE, then = now;
 	CK_ULONG class = CK_UNAVAILABLE_INFORMATION;
 
 	p11_take_ulong(old->list, old->count, CKA_CLASS, &class, NULL);
@@ -420,13 +419,7 @@ static CK_RV check_change(struct p11_session *s, const struct p11_attributes *ol
 			return CKR_OK;
 	if (a->type == CKA_VALUE && is_data(old))
 		return CKR_OK;
-	if (a->type != CKA_SENSITIVE && a->type != CKA_EXTRACTABLE)
-		return p11_find(old->list, old->count, a->type) ? CKR_ATTRIBUTE_READ_ONLY : CKR_ATTRIBUTE_TYPE_INVALID;
-	p11_take_bool(old->list, old->count, a->type, &now, NULL);
-	if (p11_take_bool(a, 1, a->type, &then, NULL) != CKR_OK)
-		return CKR_ATTRIBUTE_VALUE_INVALID;
-	/* Sensitive stays sensitive, unextractable stays unextractable. */
-	return then == now || then == (a->type == CKA_SENSITIVE) ? CKR_OK : CKR_ATTRIBUTE_READ_ONLY;
+	return p11_find(old->list, old->count, a->type) ? CKR_ATTRIBUTE_READ_ONLY : CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
 static CK_RV copy(struct p11_session *s, const struct p11_view *from, const CK_ATTRIBUTE *list, CK_ULONG count,

@@ -194,6 +194,11 @@ static void test_objects(void **state)
 		{TOKEN_DATA,   SET,     {CKA_MODULUS, "x", 1},               CKR_ATTRIBUTE_TYPE_INVALID},
 		{TOKEN_CERT,   SET,     {CKA_APPLICATION, "x", 1},           CKR_ATTRIBUTE_TYPE_INVALID},
 		{SESSION_CERT, SET,     {CKA_APPLICATION, "x", 1},           CKR_ATTRIBUTE_TYPE_INVALID},
+		{TEMPORARY,    SET,     FLAG(CKA_SENSITIVE, yes),            CKR_ATTRIBUTE_TYPE_INVALID},
+		{TEMPORARY,    SET,     FLAG(CKA_EXTRACTABLE, no),           CKR_ATTRIBUTE_TYPE_INVALID},
+		{TEMPORARY,    COPY,    FLAG(CKA_SENSITIVE, yes),            CKR_ATTRIBUTE_TYPE_INVALID},
+		{SESSION_CERT, SET,     FLAG(CKA_EXTRACTABLE, no),           CKR_ATTRIBUTE_TYPE_INVALID},
+		{SESSION_KEY,  SET,     FLAG(CKA_SENSITIVE, yes),            CKR_ATTRIBUTE_TYPE_INVALID},
 		/* 4.6: of a certificate only its id, its issuer and its number. */
 		{SESSION_CERT, SET,     {CKA_SUBJECT, "x", 1},               CKR_ATTRIBUTE_READ_ONLY},
 		{SESSION_CERT, SET,     {CKA_VALUE, "x", 1},                 CKR_ATTRIBUTE_READ_ONLY},
