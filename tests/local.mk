@@ -11,6 +11,7 @@ FUZZ_TARGETS =
 
 include tests/wire/ramtoken.mk
 include tests/wire/loop.mk
+include tests/fuzz/p11.mk
 
 if HAVE_CMOCKA
 include tests/unit/local.mk

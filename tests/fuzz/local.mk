@@ -85,3 +85,10 @@ FUZZ_TARGETS += tests/fuzz/fuzz_ccid_host
 tests_fuzz_fuzz_ccid_host_SOURCES = tests/fuzz/fuzz_ccid_host.c
 tests_fuzz_fuzz_ccid_host_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_ccid_host_LDADD = libukeycore.la libcommon.la
+
+# Programs of PKCS#11 calls on the module.
+FUZZ_TARGETS += tests/fuzz/fuzz_p11
+tests_fuzz_fuzz_p11_SOURCES = tests/fuzz/fuzz_p11.c tests/fuzz/fuzz.h tests/fuzz/p11_seeds.c tests/fuzz/p11_seeds.h
+tests_fuzz_fuzz_p11_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_fuzz_fuzz_p11_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_p11_LDADD = $(p11_program_ldadd)

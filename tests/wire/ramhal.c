@@ -284,6 +284,41 @@ static EVP_PKEY *serve_key(struct hal *hal, const struct kind *k)
 	return *cached;
 }
 
+EVP_PKEY *ramhal_key(uint8_t algorithm, unsigned n)
+{
+	const struct kind *k = kind_of(algorithm);
+
+	return k ? cache[k - kinds][n % CACHED] : NULL;
+}
+
+static size_t put_secret(EVP_PKEY *key, const char *name, struct ramhal_secret *to)
+{
+	uint8_t raw[512];
+	BIGNUM *n = NULL;
+	const bool there = EVP_PKEY_get_bn_param(key, name, &n) == 1 && BN_num_bytes(n) >= 16;
+
+	if (there) {
+		BN_bn2bin(n, raw);
+		memcpy(to->bytes, raw, sizeof to->bytes);
+	}
+	BN_clear_free(n);
+	return there;
+}
+
+size_t ramhal_secrets(struct ramhal_secret *to, size_t max)
+{
+	static const char *const names[] = {
+		OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_PRIV_KEY};
+	size_t found = 0;
+
+	for (size_t k = 0; k < KINDS * CACHED; k++) {
+		EVP_PKEY *const key = cache[k / CACHED][k % CACHED];
+		for (size_t i = 0; key && i < sizeof names / sizeof *names && found < max; i++)
+			found += put_secret(key, names[i], &to[found]);
+	}
+	return found;
+}
+
 static bool put_number(struct builder *b, EVP_PKEY *key, const char *name, uint32_t tag)
 {
 	uint8_t raw[512];

@@ -50,4 +50,12 @@ void ramhal_free(struct hal *hal);
 /* Replace the whole flash; erased bytes (FF) count as not programmed. */
 void ramhal_load(struct hal *hal, const uint8_t *image);
 
+/* The n-th key of an algorithm among those that are served in turn; NULL before it was made. Borrowed. */
+struct evp_pkey_st *ramhal_key(uint8_t algorithm, unsigned n);
+/* Parts of private keys that were made, for tests that look for them where they must not be; returns their number. */
+struct ramhal_secret {
+	uint8_t bytes[16];
+};
+size_t ramhal_secrets(struct ramhal_secret *to, size_t max);
+
 #endif
