@@ -6,3 +6,9 @@ libp11program_la_SOURCES = \
 	tests/fuzz/p11_call.c tests/fuzz/p11_sessions.c tests/fuzz/p11_returns.c \
 	tests/fuzz/p11_arguments.c tests/fuzz/p11_mechanisms.c
 p11_program_ldadd = libp11program.la libp11core.la $(loop_ldadd)
+
+check_PROGRAMS += tests/clients/softhsm_oracle
+tests_clients_softhsm_oracle_SOURCES = tests/clients/softhsm_oracle.c
+tests_clients_softhsm_oracle_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_clients_softhsm_oracle_LDADD = $(p11_program_ldadd) -ldl
+EXTRA_DIST += tests/clients/softhsm_differences tests/clients/softhsm.sh
