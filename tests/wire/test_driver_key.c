@@ -355,8 +355,8 @@ static void spki_of_every_key(void **state)
 }
 
 /*
- * The whole way again on a reader without extended lengths, which says so, or fails, or lies. (pain 24: what a reader can
- * carry is guessed by nobody.)
+ * The whole way again on a reader without extended lengths, which says so, or fails, or lies. (pain 24: what a reader
+ * can carry is guessed by nobody.)
  */
 static void short_readers_work_as_well(void **state)
 {
