@@ -104,6 +104,12 @@ try "ukey encrypt" u encrypt letter --to other.pem --output letter.cms
 try "ukey-ra makes a CA" ukey-ra init --dir ca --name "CN=Our CA" --host localhost --passphrase-file so.pin
 try "ukey-helpdesk runs" ukey-helpdesk --help
 
+# ---- libccid's list, which is libccid's ----
+try "ukey setup libccid" sh -c "ukey setup libccid && grep -q 'OpenUKey token' /etc/libccid_Info.plist"
+try "... is kept when libccid is installed again" sh -c "apt-get -q -y install --reinstall libccid && grep -q 'OpenUKey token' /etc/libccid_Info.plist"
+try "... and taken back" ukey setup libccid --remove
+dpkg -V libccid | judge "to what libccid's package brought"
+
 # ---- upgraded over itself ----
 echo "ignore-reader = Nobody's" >>$config
 try "apt upgrades to the next version" apt_get install /test/2/*.deb
