@@ -333,6 +333,48 @@ static void test_handles(void **state)
 	is(f->C_GetObjectSize(rw, objects[PUBLIC], &again), CKR_SESSION_HANDLE_INVALID);
 }
 
+/* Each function has a name of its own for a handle that is none, or of the wrong thing (5.1.6). */
+static void test_wrong_handles(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		enum what what;
+		CK_RV sign, verify, derive;
+	} rows[] = {
+		{NOTHING,    CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID},
+		{TOKEN_CERT, CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID},
+		{TEMPORARY,  CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID},
+		{PROFILE,    CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID,     CKR_KEY_HANDLE_INVALID},
+		{PUBLIC,     CKR_KEY_TYPE_INCONSISTENT,  CKR_OK,                     CKR_KEY_TYPE_INCONSISTENT},
+		{PRIVATE,    CKR_OK,                     CKR_KEY_TYPE_INCONSISTENT,  CKR_KEY_FUNCTION_NOT_PERMITTED},
+	};
+	/* clang-format on */
+	CK_BYTE point[80];
+	CK_ECDH1_DERIVE_PARAMS p = {CKD_NULL, 0, NULL, 65, point + 2};
+	CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0}, ecdh = {CKM_ECDH1_DERIVE, &p, sizeof(p)};
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,    &class, sizeof(class)},
+		{CKA_KEY_TYPE, &type,  sizeof(type) },
+	};
+	CK_OBJECT_HANDLE key;
+	CK_ULONG size;
+
+	(void)state;
+	assert_int_equal(bench_get(rw, objects[PUBLIC], CKA_EC_POINT, point, sizeof(point)), 67);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		CK_OBJECT_HANDLE o = objects[rows[i].what];
+
+		is(f->C_SignInit(rw, &ecdsa, o), rows[i].sign);
+		is(f->C_VerifyInit(rw, &ecdsa, o), rows[i].verify);
+		is(f->C_DeriveKey(rw, &ecdh, o, list, 2, &key), rows[i].derive);
+		ok(f->C_SessionCancel(rw, CKF_SIGN | CKF_VERIFY));
+	}
+	is(f->C_GetObjectSize(rw, objects[NOTHING], &size), CKR_OBJECT_HANDLE_INVALID);
+	is(f->C_GetAttributeValue(rw, CK_INVALID_HANDLE, list, 1), CKR_OBJECT_HANDLE_INVALID);
+}
+
 /* ---- PINs ---- */
 
 static CK_FLAGS flags_of(CK_SLOT_ID slot)
@@ -420,6 +462,7 @@ int main(void)
 		TEST(test_public),
 		TEST(test_so),
 		TEST(test_handles),
+		TEST(test_wrong_handles),
 		TEST(test_tries),
 		TEST(test_pin_lengths),
 		TEST(test_login_user),
