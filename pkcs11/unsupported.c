@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions that are there and do nothing. No mechanism announces what they would be for.
+ * The functions that are there and do nothing. No mechanism announces what they would be for. Operation states: what
+ * OpenSSL has of a digest or a cipher it gives to nobody, and the token has none.
  *
  * Their names stand here once; prototypes and arguments come from the list in pkcs11.h. A name that is marked as not
  * built gets a body, every other one nothing.
