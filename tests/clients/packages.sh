@@ -18,13 +18,23 @@ done
 chroot_possible || exit 77
 work=$(mktemp -d "${TMPDIR:-/tmp}/ukey-packages.XXXXXX") || exit 1
 
-# Whatever still runs is in a namespace of its own, whose end takes processes and mounts with it.
+# Whatever mounts is in a namespace of its own, whose end takes processes and mounts with it; unshare heeds no softer signal.
+kill_tree()
+{
+	local pid
+	for pid in "$@"; do
+		# shellcheck disable=SC2046 # numbers
+		kill_tree $(cat "/proc/$pid/task/$pid/children" 2>/dev/null)
+		kill -KILL "$pid" 2>/dev/null
+	done
+}
 leave()
 {
 	trap - EXIT
 	# shellcheck disable=SC2046 # process ids
-	kill $(jobs -p) 2>/dev/null
+	kill_tree $(jobs -p)
 	wait
+	rm -rf "$top"/build/chroot/*.new
 	if [ -n "${PACKAGES_KEEP:-}" ]; then echo "kept: $work" >&2; else rm -rf "$work"; fi
 }
 trap leave EXIT
@@ -43,8 +53,11 @@ fi
 
 # ---- both at once: the packages, and the Debian that they go to ----
 chroot_base "$top/build/chroot" "$top/debian/control" >"$work/chroot.log" 2>&1 &
+maker=$!
 begun=$SECONDS
-(cd "$tree" && DEB_BUILD_OPTIONS="nocheck parallel=2" dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary) >"$work/build.log" 2>&1 </dev/null
+(cd "$tree" && DEB_BUILD_OPTIONS="nocheck parallel=2" dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary) >"$work/build.log" 2>&1 </dev/null &
+builder=$!
+wait $builder
 status=$?
 echo "  dpkg-buildpackage: $((SECONDS - begun)) s"
 if [ $status = 0 ]; then ok "dpkg-buildpackage makes the packages"; else bad "dpkg-buildpackage makes the packages"; tail -n 20 "$work/build.log"; finish; fi
@@ -68,7 +81,7 @@ done | judge "they can be made again with a higher version"
 
 # ---- in there ----
 begun=$SECONDS
-wait $! || { tail -n 5 "$work/chroot.log"; chroot_complain "$work/chroot.log"; exit 77; }
+wait $maker || { tail -n 5 "$work/chroot.log"; chroot_complain "$work/chroot.log"; exit 77; }
 [ "$((SECONDS - begun))" -lt 2 ] || echo "  waited for the fresh Debian: $((SECONDS - begun)) s"
 base=$(tail -n 1 "$work/chroot.log")
 begun=$SECONDS
