@@ -370,10 +370,12 @@ unsigned usb_tick(struct usb_device *d, uint64_t now)
 {
 	pthread_mutex_lock(&d->lock);
 	d->now = now;
+	/* What was there before waits for the host: whoever is woken for that does nothing but wake up. */
+	bool before = ccid_ready(&d->ccid);
 	unsigned next = ccid_tick(&d->ccid, now);
 	bool ready = ccid_ready(&d->ccid);
 	pthread_mutex_unlock(&d->lock);
-	if (ready)
+	if (ready && !before)
 		wake(d);
 	return next;
 }

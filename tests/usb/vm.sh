@@ -11,7 +11,7 @@ PATH=$PATH:/usr/sbin:/sbin
 . "$top/tests/lib/cases.sh"
 # shellcheck source=tests/usb/vm/kernel.sh
 . "$here/vm/kernel.sh"
-for program in qemu-system-x86_64 busybox cpio depmod modprobe dpkg-deb apt-get usbip lsusb udevadm pcscd opensc-tool pkcs11-tool jq; do
+for program in qemu-system-x86_64 busybox cpio depmod modprobe dpkg-deb apt-get usbip lsusb usbreset udevadm pcscd opensc-tool pkcs11-tool jq; do
 	need "$program"
 done
 [ "$(uname -m)" = x86_64 ] || { echo "the guest runs this machine's programs on an x86-64 kernel; this is $(uname -m)"; exit 77; }
@@ -28,9 +28,9 @@ vm_initramfs "$kernel" "$here/vm/init" "$share/initramfs" || { echo "no initramf
 	printf '/bin/bash %q\n' "$here/vm/guest.sh"
 } >"$share/run"
 
-# The guest has seven minutes, of which it needs two on a quiet machine; then it is switched off.
+# The guest has nine minutes, of which it needs three on a quiet machine; then it is switched off.
 begun=$SECONDS
-vm_run "$kernel" "$share/initramfs" "$share" "${VM_SECONDS:-420}" &
+vm_run "$kernel" "$share/initramfs" "$share" "${VM_SECONDS:-540}" &
 machine=$!
 trap 'kill $machine 2>/dev/null; wait $machine; exit 143' TERM INT HUP
 wait $machine

@@ -9,12 +9,17 @@ top=$(cd "$here/../../.." && pwd)
 . "$top/tests/lib/namespace.sh"
 # shellcheck source=tests/lib/cases.sh
 . "$top/tests/lib/cases.sh"
+# shellcheck source=tests/usb/scene.sh
+. "$top/tests/usb/scene.sh"
+# shellcheck source=tests/usb/road.sh
+. "$top/tests/usb/road.sh"
 export LC_ALL=C.UTF-8 LANGUAGE='' TZ=UTC
 NS_PATIENCE=30
 NS_DIR=$(mktemp -d) && cd "$NS_DIR" || exit 1
 export NS_DIR HOME=$NS_DIR XDG_CACHE_HOME=$NS_DIR/cache XDG_CONFIG_HOME=$NS_DIR/config XDG_STATE_HOME=$NS_DIR/state
 umask 077
 module=$UKEY_BUILD/.libs/ukey-pkcs11.so
+talk=$(ns_program tests/usb/p11_talk) && apdu=$(ns_program tests/usb/apdu) || exit 1
 program=$(ns_program ukey) || exit 1
 # Without libtool's wrapper, a long script for a machine as slow as this one.
 [ ! -x "$UKEY_BUILD/.libs/ukey" ] || program=$UKEY_BUILD/.libs/ukey LD_LIBRARY_PATH=$UKEY_BUILD/.libs
@@ -117,11 +122,6 @@ misses() { ns_wait "$NS_PATIENCE" gone "$1" || { ukey list; return 1; }; }
 ukey() { timeout 60 "$program" "$@"; }
 p11() { timeout 120 pkcs11-tool --module "$module" "$@"; }
 
-same() # WANTED GOT
-{
-	[ "$1" = "$2" ] || { printf 'wanted %s\ngot    %s\n' "${1:0:300}" "${2:0:300}"; return 1; }
-}
-
 # road WORD: whether our programs may go to USB themselves, "auto" or "no".
 road()
 {
@@ -161,9 +161,11 @@ as_in_file()
 		s/^( *id(Vendor|Product) +0x[0-9a-f]+).*/\1/; s/ +$//'
 }
 
+# But for what we asked for (the lines in the file "asked").
 quiet_kernel()
 {
-	! dmesg | grep -iE 'usb [0-9].*(error|fail|unable|not (accept|respond)|reset|babble)|BUG: |Oops|WARNING: '
+	touch asked
+	! dmesg | grep -vxFf asked | grep -iE 'usb [0-9].*(error|fail|unable|not (accept|respond)|reset|babble)|BUG: |Oops|WARNING: '
 }
 
 over_pcsc()
@@ -210,6 +212,29 @@ unplug()
 	try "and works" p11 --login --pin $pin --sign --mechanism SHA256-RSA-PKCS --id 01 --input-file data --output-file data.sig
 }
 
+# pulled_in_signature ROAD: in one process, with the module loaded, that goes on afterwards.
+pulled_in_signature()
+{
+	local slots began
+	emu_ctl alice latency chip >/dev/null
+	p11_begin
+	slots=$(p11_say slots)
+	says 0 open && says 0 login "$pin"
+	try "$1: a program with the module signs" says 0 sign
+	emu_ctl alice unplug-at 1 after >/dev/null
+	began=${EPOCHREALTIME/./}
+	try "$1: pulled in the middle of a signature: CKR_DEVICE_REMOVED" says 32 sign
+	try "$1: at once" soon 10 "$began"
+	try "$1: its slot has no token" ns_wait "$NS_PATIENCE" says "${slots% * *} 0" slots
+	emu_ctl alice latency none >/dev/null
+	emu_ctl alice plug >/dev/null
+	try "$1: plugged again, the same slot has it" ns_wait "$NS_PATIENCE" says "$slots" slots
+	says 0 open
+	try "$1: the same program logs in" says 0 login "$pin"
+	try "$1: and signs" says 0 sign
+	p11_end
+}
+
 lost_words()
 {
 	[ "$1" = 25 ] && grep -q 'was unplugged' said || { echo "exit status $1"; cat said; return 1; }
@@ -228,21 +253,116 @@ two_tokens()
 	ns_stop_pid bob.pid
 }
 
-# Commands and answers of a size that no packet, and at --usb-message 271 no message, has.
-long_apdus()
+two_over_usb()
 {
-	local bytes began
+	must "libusb: a second token beside the first" token bob vhci 1 8877665544332211
+	ukey list --json >list
+	try "libusb: both are on USB" same usb,usb "$(jq -r '[.tokens[].road] | join(",")' list)"
+	ukey request --token 1122334455667788 --key-ref rsa --subject CN=a --pin-file pin --output a.csr >said 2>&1 &
+	try "libusb: one is initialised while the other signs" ukey init --token 8877665544332211 --label bob \
+		--new-so-pin-file so.pin --new-pin-file pin --yes --quiet
+	wait $!
+	try "libusb: with a signature that openssl accepts" openssl req -in a.csr -verify -noout
+	emu_ctl bob unplug >/dev/null
+	try "libusb: one is pulled" misses 8877665544332211
+	try "libusb: the other stays" listed 1122334455667788
+	ns_stop_pid bob.pid
+}
+
+# One program has the device over libusb; others ask for it, pcscd among them; and the bus is reset under it.
+held()
+{
+	p11_begin
+	slots=$(p11_say slots)
+	says 0 open && says 0 login "$pin"
+	try "held: a program has it" says 0 sign
+	ukey info >said 2>&1
+	try "held: another one ends with the status of a busy token" same 27 $?
+	try "held: and hears who has it" grep -q "p11_talk, process $p11_process" said
+	rm -f pcscd.log
+	pcscd_usb
+	try "held: pcscd comes, and is refused" ns_wait "$NS_PATIENCE" grep -q "Can't claim interface.*BUSY" pcscd.log
+	try "held: the program signs on" says 0 sign
+	pcscd_end
+	try "held: when pcscd is gone too" says 0 sign
+	usbreset $usb_id >said 2>&1
+	dmesg | grep 'reset full-speed USB device' | tail -n 1 >asked
+	try "held: the bus is reset: the log-in is lost, and the call says so" says 101 sign
+	try "held: the program logs in again" says 0 login "$pin"
+	try "held: and signs" says 0 sign
+	p11_end
+	try "held: the program ends: it is free" listed 1122334455667788
+}
+
+# The whole road of ./quickstart, by a token of its own.
+whole_road()
+{
+	emu_ctl alice unplug >/dev/null
+	ns_wait 10 no_devices
+	must "a blank token" token road vhci 1 5566778855667788
+	usb_road
+	token_end road
+	emu_ctl alice plug >/dev/null
+	ns_wait "$NS_PATIENCE" device 1122334455667788
+}
+
+# What a way costs: bare endpoints and our own driver take turns, pcscd and libccid come afterwards. Ratios are what may
+# be compared; the times are those of a machine that is emulated.
+bench()
+{
+	local le bare usb pcsc usb_sign pcsc_sign n=${VM_BENCH:-200}
+	pcscd_end
+	road auto
+	token alice vhci 0 1122334455667788
+	ukey key generate --key p256 --label ec --id 02 --pin-file pin --quiet
+	for le in 8 256; do
+		read -r bare usb < <("$apdu" both time $le "$n")
+		echo "$le $bare $usb" >>bench.times
+	done
+	usb_sign=$(sign_rate)
+	pcscd_usb
+	sees 1122334455667788 >/dev/null
+	while read -r le bare usb; do
+		pcsc=$("$apdu" pcsc time "$le" "$n")
+		awk -v le="$le" -v b="$bare" -v u="$usb" -v p="$pcsc" 'BEGIN {
+			printf "| APDU with an answer of %d bytes | %.0f us | %.0f us | %.2f | %.0f us | %.2f |\n", le, b, u, u / b, p, p / b }'
+		awk -v b="$bare" -v u="$usb" 'BEGIN { exit u > 1.2 * b }' || echo "$le" >>bench.slow
+	done <bench.times >bench.rows
+	pcsc_sign=$(sign_rate)
+	awk -v u="$usb_sign" -v p="$pcsc_sign" 'BEGIN {
+		printf "| signatures a second, P-256 | | %.0f | | %.0f | libusb %.2f times as many |\n", 1e6 / u, 1e6 / p, p / u }' >>bench.rows
+	{
+		echo "| in a virtual machine | bare endpoints | libusb | ratio | pcscd and libccid | ratio |"
+		echo "|---|--:|--:|--:|--:|--:|"
+		cat bench.rows
+	} | tee /share/bench
+	try "the libusb road takes at most 1.2 times what the bare endpoints take" test ! -e bench.slow
+	pcscd_end
+	token_end alice
+}
+
+# The median of a signature through the module, in microseconds.
+sign_rate()
+{
+	"$(ns_program tests/channel/sign_time)" "$module" pin 2 100 usb
+}
+
+# Commands and answers of a size that no packet, and at --usb-message 271 no message, has.
+long_apdus() # NAME WAY
+{
+	local bytes began how=("$(ns_program tests/lib/pcsc_talk)" "$reader")
+	[ "$2" = pcsc ] || how=("$apdu" usb talk)
 	began=$(emu_get alice counters '.bytes_in')
 	{
 		printf '00CB3FFF009C40'
 		head -c 80000 /dev/zero | tr '\0' 5
 		printf '0000\n0084000000%04X\n' 32768
-	} | timeout 60 "$(ns_program tests/lib/pcsc_talk)" "$reader" >said 2>&1
+	} | timeout 60 "${how[@]}" >said 2>&1
 	bytes=$(($(emu_get alice counters '.bytes_in') - began))
-	try "$1: a command of 40,009 bytes is refused for its length" same 6700 "$(sed -n '1s/ .*//p' said)"
-	try "$1: after every byte of it arrived" test $bytes -ge 40009
-	try "$1: an answer of 32,770 bytes" same 65540 "$(sed -n '2s/ .*//p' said | tr -d '\n' | wc -c)"
-	try "$1: which ends in 9000" grep -qE '9000 [0-9]+$' said
+	try "$1, $2: a command of 40,009 bytes is refused for its length" same 6700 "$(sed -n '1s/ .*//p' said)"
+	try "$1, $2: after every byte of it arrived" test $bytes -ge 40009
+	try "$1, $2: an answer of 32,770 bytes" same 65540 "$(sed -n '2s/ .*//p' said | tr -d '\n' | wc -c)"
+	try "$1, $2: which ends in 9000" grep -qE '9000 [0-9]+$' said
 }
 
 small_messages()
@@ -252,8 +372,10 @@ small_messages()
 	try "lsusb tells of the small messages" grep -qE 'dwMaxCCIDMsgLen +271$' <(lsusb -v -d $usb_id 2>/dev/null)
 	pcscd_usb
 	try "pcscd sees it" sees 1122334455667788
-	long_apdus "messages of 271 bytes"
+	long_apdus "messages of 271 bytes" pcsc
 	pcscd_end
+	long_apdus "messages of 271 bytes" usb
+	token_end alice
 }
 
 pcscd_end()
@@ -275,6 +397,11 @@ suspend()
 	try "lsusb wakes it" grep -q bcdCCID said
 	judge "and reads all" <errors
 	try "it sleeps again" ns_wait 10 grep -qx suspended "$port/power/runtime_status"
+	road auto
+	try "our own driver wakes it" same usb "$(roads)"
+	try "and it signs" p11 --login --pin $pin --sign --mechanism SHA256-RSA-PKCS --id 01 --input-file data --output-file data.sig
+	try "and sleeps again when it is given back" ns_wait 10 grep -qx suspended "$port/power/runtime_status"
+	road no
 	pcscd_usb
 	try "pcscd wakes it" sees 1122334455667788
 	try "and it signs" p11 --login --pin $pin --sign --mechanism SHA256-RSA-PKCS --id 01 --input-file data --output-file data.sig
@@ -290,7 +417,12 @@ libusb()
 	must "without pcscd ukey list reaches it on USB" same usb "$(roads)"
 	try "it has its key" same '["rsa"]' "$(ukey key list --json | jq -c '[.keys[].label]')"
 	try "pkcs11-tool --test --login" p11 --test --login --pin $pin
+	long_apdus "one message" usb
 	unplug "libusb"
+	pulled_in_signature "libusb"
+	two_over_usb
+	held
+	whole_road
 	pcscd_usb
 	try "pcscd may come, and have it" ns_wait "$NS_PATIENCE" by_pcscd
 	road no
@@ -331,13 +463,14 @@ must "the kernel has a virtual USB controller" modprobe vhci_hcd
 
 part descriptor && descriptor
 part pcsc && over_pcsc
-part unplug && unplug pcscd
+part unplug && unplug pcscd && pulled_in_signature pcscd
 part two && two_tokens
-part long && long_apdus "one message"
+part long && long_apdus "one message" pcsc
 part suspend && suspend
 part sleep && machine_sleep
 part libusb && libusb
 part usbip && usbip_tool
 part small && small_messages
+part bench && bench
 part kernel && try "the kernel had no complaint in all this" quiet_kernel
 the_end
