@@ -130,17 +130,26 @@ static enum ukey_status receive(struct ccid_slot *s, size_t at, size_t room, siz
 		if (*got <= room && at + *got > s->used)
 			s->used = at + *got;
 	}
+	/*
+	 * It ends a message with a full packet and does not say that this was all: the message is there, and from now
+	 * on packets are fetched one by one.
+	 */
+	if (io == CCID_IO_TIMEOUT && !s->one_by_one && at == 0 && *got > 0 && *got < room && *got % s->is.packet == 0) {
+		s->one_by_one = true;
+		io = CCID_IO_OK;
+	}
 	if (io != CCID_IO_OK)
 		return io_failed(s, io, at ? "its answer stops in the middle" : "it does not answer in time",
 			"its pipe for answers stays stalled");
 	return *got <= room ? UKEY_OK : lost(s, "more came than was asked for");
 }
 
-/* The first packet: with it comes the header. Empty ones end what was sent before. */
+/* The first transfer: with it comes the header, and most answers whole. Empty ones end what was sent before. */
 static enum ukey_status receive_first(struct ccid_slot *s, size_t *got, uint64_t until)
 {
 	for (unsigned i = 0; i <= CCID_SLOT_EMPTIES; i++) {
-		enum ukey_status status = receive(s, 0, s->is.packet, got, until);
+		const size_t packets = s->one_by_one ? 1 : CCID_SLOT_FIRST / s->is.packet;
+		enum ukey_status status = receive(s, 0, packets * s->is.packet, got, until);
 		if (status != UKEY_OK || *got > 0)
 			return status;
 	}
@@ -148,8 +157,9 @@ static enum ukey_status receive_first(struct ccid_slot *s, size_t *got, uint64_t
 }
 
 /*
- * A whole message. What follows the first packet is asked for by its exact length: a device that ends a message of full
- * packets with an empty one and a device that does not are both understood, and no answer waits for a time-out.
+ * A whole message. What follows the first transfer is asked for by its exact length: a device that ends a message of
+ * full packets with an empty one and a device that does not are both understood, and at most one answer waits for a
+ * time-out: the first that fills its packets, of a device that does not.
  */
 static enum ukey_status receive_message(struct ccid_slot *s, struct answer *a, uint64_t until)
 {
@@ -307,6 +317,7 @@ enum ukey_status ccid_slot_start(struct ccid_slot *s, const struct ccid_pipes *p
 	s->is = *is;
 	s->why = NULL;
 	s->astray = false;
+	s->one_by_one = false;
 	s->used = 0;
 	/* What somebody before us did not fetch has another number, most likely. */
 	s->seq = (uint8_t)now(s);

@@ -21,6 +21,7 @@
 #define CCID_SLOT_MESSAGE_MAX (CCID_SLOT_HEADER + 65544u)
 #define CCID_SLOT_ANSWER_MAX  (65536u + 2u) /* of one APDU */
 #define CCID_SLOT_PACKET_MAX  1024u
+#define CCID_SLOT_FIRST       4096u /* is asked for at once */
 
 /*
  * Milliseconds. A message must be taken, and answered, within ANSWER; "still at work" begins ANSWER anew, as many times
@@ -105,6 +106,7 @@ struct ccid_slot {
 	struct ccid_description is;
 	uint8_t seq;
 	bool astray;
+	bool one_by_one; /* the device does not tell where a message of full packets ends */
 	size_t used;     /* of `message`, by what came */
 	const char *why; /* after a failure: what the device did, in one line */
 	uint8_t message[CCID_SLOT_MESSAGE_MAX + CCID_SLOT_PACKET_MAX];

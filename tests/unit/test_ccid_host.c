@@ -17,8 +17,9 @@
  * A script is what the device sends for one message: transfers, separated by '/'. A transfer is bytes in hexadecimal
  * digits, where qq is the number of the question and ww another; or Z and a number: so many zeros after them. Or one
  * letter: T nothing comes, S a stalled pipe, G unplugged, F a broken transfer, E an empty packet, + ten seconds pass
- * before the next. An '*' behind a transfer: again and again. ';' separates the answers to consecutive questions; where
- * there is no script any more the device is honest.
+ * before the next. An '*' behind a transfer: again and again; '~': nothing tells that it is over, so whoever asks for
+ * more waits in vain. ';' separates the answers to consecutive questions; where there is no script any more the device
+ * is honest.
  */
 struct fake {
 	const char *script;
@@ -34,6 +35,7 @@ struct fake {
 	uint8_t transfer[70000];
 	size_t len, at;
 	bool full; /* a transfer lies there */
+	bool open; /* whose end is not told */
 };
 
 static const char *script_end(const char *p)
@@ -45,7 +47,8 @@ static const char *script_end(const char *p)
 static void play_bytes(struct fake *f, const char *p, const char *end)
 {
 	f->len = 0;
-	while (p < end && *p != '*') {
+	f->open = end > p && end[-1] == '~';
+	while (p < end && *p != '*' && *p != '~') {
 		if (*p == ' ') {
 			p++;
 		} else if (*p == 'Z') {
@@ -191,6 +194,10 @@ static enum ccid_io fake_in(void *ctx, uint8_t *to, size_t room, size_t *got, un
 	memcpy(to, f->transfer + f->at, *got);
 	f->at += *got;
 	f->full = f->at < f->len;
+	if (f->open && *got < room) {
+		f->clock += ms;
+		return CCID_IO_TIMEOUT;
+	}
 	return CCID_IO_OK;
 }
 
@@ -297,6 +304,7 @@ static const struct misbehaviour misbehaviours[] = {
 	{"a long answer that stops on a packet", "80 00010000 00 qq 00 00 00 Z118 / T",         UKEY_COMMUNICATION, UKEY_OK, .len = 0},
 	{"a long answer and then an empty one",  "80 00010000 00 qq 00 00 00 Z118 / E",         UKEY_COMMUNICATION, UKEY_OK, .len = 0},
 	{"a long answer in two transfers",       "80 76000000 00 qq 00 00 00 Z54 / Z64",        UKEY_OK,            UKEY_OK, .len = 0},
+	{"full packets without an end",          "80 36000000 00 qq 00 00 00 Z54~",             UKEY_OK,            UKEY_OK, .len = 0},
 	{"unplugged inside the answer",          "80 00010000 00 qq 00 00 00 Z54 / G",          UKEY_TOKEN_REMOVED, UKEY_OK, .len = 0},
 	{"unplugged before the answer",          "G",                                           UKEY_TOKEN_REMOVED, UKEY_OK, .len = 0},
 	{"unplugged before the command",         "",                                            UKEY_TOKEN_REMOVED, UKEY_TOKEN_REMOVED, .out = CCID_IO_GONE, .out_stays = true},
@@ -345,6 +353,9 @@ static const struct misbehaviour misbehaviours[] = {
 
 static void each_misbehaviour_has_its_status(void **state)
 {
+	/* For doc/usb.md, where the table stands (tests/usb/misbehaviours.sh). */
+	const char *path = getenv("MISBEHAVIOURS");
+	FILE *table = path ? fopen(path, "w") : NULL;
 	unsigned wrong = 0;
 
 	(void)state;
@@ -362,6 +373,10 @@ static void each_misbehaviour_has_its_status(void **state)
 		enum ukey_status status = command(m->len ? m->len : 5);
 		/* No lie costs more than a moment beyond what patience was promised. */
 		bool ended = fake.clock - before <= CCID_SLOT_PATIENCE_MS + 30000 && fake.calls < 20000;
+		if (table)
+			fprintf(table, "| %s | %s%s%s | %s |\n", m->name, ukey_status_name(status),
+				status == UKEY_OK || !slot.why ? "" : ": ",
+				status == UKEY_OK || !slot.why ? "" : slot.why, ukey_status_name(m->then));
 		if (!m->script || strcmp(m->script, "80 00000000 00 qq 40 E0 00*") != 0)
 			fake.script = NULL;
 		fake.halts = false;
@@ -375,8 +390,26 @@ static void each_misbehaviour_has_its_status(void **state)
 				slot.why ? slot.why : "");
 		}
 	}
+	if (table)
+		assert_int_equal(fclose(table), 0);
 	assert_int_equal(wrong, 0);
 	print_message("%zu misbehaviours\n", COUNT(misbehaviours));
+}
+
+/* A device that does not tell where a message of full packets ends costs a time-out once, not each time. */
+static void full_packets_cost_one_wait(void **state)
+{
+	static const char full[] = "80 36000000 00 qq 00 00 00 Z54~";
+
+	(void)state;
+	begin(CCID_SLOT_MESSAGE_MAX, true);
+	for (int i = 0; i < 5; i++) {
+		fake.script = full;
+		const uint64_t before = fake.clock;
+		assert_int_equal(command(5), UKEY_OK);
+		assert_int_equal(answer.len, 54);
+		assert_int_equal(fake.clock - before, i == 0 ? CCID_SLOT_ANSWER_MS : 0);
+	}
 }
 
 /* Ten seconds of work between each, and no end: the patience is over after the minutes that it was given. */
@@ -651,6 +684,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_misbehaviour_has_its_status),
+		cmocka_unit_test(full_packets_cost_one_wait),
 		cmocka_unit_test(patience_has_an_end),
 		cmocka_unit_test(endless_pieces),
 		cmocka_unit_test(no_room_for_the_answer),

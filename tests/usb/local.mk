@@ -16,5 +16,5 @@ tests_usb_apdu_SOURCES = tests/usb/apdu.c
 tests_usb_apdu_CFLAGS = $(AM_CFLAGS) $(LIBUSB_CFLAGS)
 tests_usb_apdu_LDADD = libukeycore.la libcommon.la $(LIBUSB_LIBS)
 endif
-EXTRA_DIST += tests/usb/libusb.sh tests/usb/pcscd.sh tests/usb/events.sh tests/usb/services.sh tests/usb/scene.sh tests/usb/road.sh
+EXTRA_DIST += tests/usb/libusb.sh tests/usb/pcscd.sh tests/usb/events.sh tests/usb/services.sh tests/usb/misbehaviours.sh tests/usb/scene.sh tests/usb/road.sh
 EXTRA_DIST += tests/usb/doctor.sh tests/usb/libccid_list.sh tests/usb/vm.sh tests/usb/vm

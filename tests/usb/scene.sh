@@ -77,7 +77,7 @@ ready()
 	printf %s $pin >pin
 	printf %s 87654321 >so.pin
 	ukey init --label usb --new-so-pin-file so.pin --new-pin-file pin --yes --quiet "$@" &&
-		ukey key generate --key p256 --label one --pin-file pin --quiet "$@"
+		ukey key generate --key p256 --label one --id 01 --pin-file pin --quiet "$@"
 }
 
 # long_apdus NAME WAY: a command and an answer of a size that no packet, and often no message, has.
@@ -115,7 +115,8 @@ scenes_begin()
 	. "$here/../tools/lib.sh"
 	talk=$(ns_program tests/usb/p11_talk) || exit 1
 	module=$(ns_program .libs/ukey-pkcs11.so) || exit 1
-	export U mock apdu talk module
+	sign_time=$(ns_program tests/channel/sign_time) || exit 1
+	export U mock apdu talk module sign_time
 }
 
 # scene NAME [WORD...] -- OPTION...: with the token plugged in; its lines are cases of ours.
@@ -134,4 +135,81 @@ scene()
 		esac
 	done <scene.out
 	[ "$status" = 0 ] || bad "the scene ${words[0]} ends with status $status"
+}
+
+# ---- pcscd on the mocked bus ----
+
+# pcscd_on_usb: in the namespace; false where pcscd or libccid are missing. libccid knows devices by its list only; in this
+# namespace ours is in it.
+pcscd_on_usb()
+{
+	local list=/etc/libccid_Info.plist
+	pcscd=$(PATH=$PATH:/usr/sbin command -v pcscd) || { echo "pcscd is not installed"; return 1; }
+	[ -e $list ] || { echo "libccid is not installed"; return 1; }
+	export pcscd
+	cp $list plist && "$here/libccid-entry" add --file plist 1209:0001 "OpenUKey token" && mount --bind plist $list ||
+		{ echo "cannot replace libccid's list in this namespace"; return 1; }
+}
+
+pcscd_begin()
+{
+	"$pcscd" --foreground >>"$NS_DIR/pcscd.log" 2>&1 &
+	daemon=$!
+	ns_wait 10 test -S /run/pcscd/pcscd.comm
+}
+
+pcscd_end()
+{
+	kill "$daemon"
+	wait "$daemon"
+	rm -f /run/pcscd/pcscd.comm
+}
+
+road_is() # usb|pcsc
+{
+	ukey list --json | jq -e --arg road "$1" '[.tokens[].road] == [$road]'
+}
+
+# ---- what a way costs ----
+
+# In files bench.*, so that the two ways may be measured one after the other. The token has a P-256 key, CKA_ID 01 or so.
+bench_usb() # N
+{
+	local le
+	rm -f bench.*
+	for le in 8 256; do
+		echo "$le $("$apdu" both time $le "$1")" >>bench.usb || return 1
+	done
+	bench_signature >bench.usb.signature
+}
+
+bench_pcsc() # N
+{
+	local le
+	for le in 8 256; do
+		"$apdu" pcsc time $le "$1" >>bench.pcsc || return 1
+	done
+	bench_signature >bench.pcsc.signature
+}
+
+# Of a hundred signatures through the module, the median in microseconds.
+bench_signature()
+{
+	"$sign_time" "$module" pin "${BENCH_KEY:-1}" 100 usb
+}
+
+# bench_table WHERE: true when libukey's way takes at most 1.2 times what the bare endpoints take.
+bench_table()
+{
+	echo "| $1 | bare endpoints | libusb | ratio | pcscd and libccid | ratio |"
+	echo "|---|--:|--:|--:|--:|--:|"
+	paste -d' ' bench.usb bench.pcsc | awk '
+		{ printf "| APDU, %d bytes of answer | %.2f ms | %.2f ms | %.2f | %.2f ms | %.2f |\n", $1, $2 / 1e3, $3 / 1e3, $3 / $2, $4 / 1e3, $4 / $2 }
+		$3 > 1.2 * $2 { slow = 1 }
+		END { exit slow }' >bench.rows
+	local status=$?
+	cat bench.rows
+	paste -d' ' bench.usb.signature bench.pcsc.signature | awk '
+		{ printf "| P-256 signatures a second, PKCS#11 | | %.0f | | %.0f | |\n", 1e6 / $1, 1e6 / $2 }'
+	return "$status"
 }

@@ -13,27 +13,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/scene.sh"
 lost=30 # CKR_DEVICE_ERROR
 
-pcscd_begin()
-{
-	"$pcscd" --foreground >>"$NS_DIR/pcscd.log" 2>&1 &
-	daemon=$!
-	ns_wait 10 test -S /run/pcscd/pcscd.comm
-}
-
-pcscd_end()
-{
-	kill "$daemon"
-	wait "$daemon"
-	rm -f /run/pcscd/pcscd.comm
-}
-
-road_is() # usb|pcsc
-{
-	ukey list --json | jq -e --arg road "$1" '[.tokens[].road] == [$road]'
-}
-
-one_slot() { says "$slots" slots; }
-
 # pcscd comes while a session is open over USB: nothing is disturbed, and others hear who has it.
 scene_usb_first()
 {
@@ -138,14 +117,8 @@ scene_long()
 
 scene_inside "$@"
 ns_enter "$@"
-pcscd=$(PATH=$PATH:/usr/sbin command -v pcscd) || { echo "pcscd is not installed"; exit 77; }
-list=/etc/libccid_Info.plist
-[ -e $list ] || { echo "libccid is not installed"; exit 77; }
 scenes_begin
-export pcscd
-# libccid knows devices by its list only; in this namespace ours is in it.
-cp $list plist && "$here/libccid-entry" add --file plist 1209:0001 "OpenUKey token" && mount --bind plist $list ||
-	{ echo "cannot replace libccid's list in this namespace"; exit 77; }
+pcscd_on_usb || exit 77
 
 scene usb_first -- token.flash
 scene pcscd_first -- token.flash

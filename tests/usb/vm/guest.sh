@@ -19,7 +19,7 @@ NS_DIR=$(mktemp -d) && cd "$NS_DIR" || exit 1
 export NS_DIR HOME=$NS_DIR XDG_CACHE_HOME=$NS_DIR/cache XDG_CONFIG_HOME=$NS_DIR/config XDG_STATE_HOME=$NS_DIR/state
 umask 077
 module=$UKEY_BUILD/.libs/ukey-pkcs11.so
-talk=$(ns_program tests/usb/p11_talk) && apdu=$(ns_program tests/usb/apdu) || exit 1
+talk=$(ns_program tests/usb/p11_talk) && apdu=$(ns_program tests/usb/apdu) && sign_time=$(ns_program tests/channel/sign_time) || exit 1
 program=$(ns_program ukey) || exit 1
 # Without libtool's wrapper, a long script for a machine as slow as this one.
 [ ! -x "$UKEY_BUILD/.libs/ukey" ] || program=$UKEY_BUILD/.libs/ukey LD_LIBRARY_PATH=$UKEY_BUILD/.libs
@@ -306,45 +306,25 @@ whole_road()
 	ns_wait "$NS_PATIENCE" device 1122334455667788
 }
 
-# What a way costs: bare endpoints and our own driver take turns, pcscd and libccid come afterwards. Ratios are what may
-# be compared; the times are those of a machine that is emulated.
+# What a way costs (tests/usb/scene.sh). Ratios are what may be compared; the times are those of a machine that is
+# emulated.
 bench()
 {
-	local le bare usb pcsc usb_sign pcsc_sign n=${VM_BENCH:-200}
 	pcscd_end
+	token bench vhci 0 1122334455667766
 	road auto
-	token alice vhci 0 1122334455667788
-	ukey key generate --key p256 --label ec --id 02 --pin-file pin --quiet
-	for le in 8 256; do
-		read -r bare usb < <("$apdu" both time $le "$n")
-		echo "$le $bare $usb" >>bench.times
-	done
-	usb_sign=$(sign_rate)
+	ukey init --label usb --new-so-pin-file so.pin --new-pin-file pin --yes --quiet
+	ukey key generate --key p256 --label ec --id 01 --pin-file pin --quiet
+	bench_usb "${VM_BENCH:-200}"
+	"$here/../libccid-entry" add $usb_id "$reader"
 	pcscd_usb
-	sees 1122334455667788 >/dev/null
-	while read -r le bare usb; do
-		pcsc=$("$apdu" pcsc time "$le" "$n")
-		awk -v le="$le" -v b="$bare" -v u="$usb" -v p="$pcsc" 'BEGIN {
-			printf "| APDU with an answer of %d bytes | %.0f us | %.0f us | %.2f | %.0f us | %.2f |\n", le, b, u, u / b, p, p / b }'
-		awk -v b="$bare" -v u="$usb" 'BEGIN { exit u > 1.2 * b }' || echo "$le" >>bench.slow
-	done <bench.times >bench.rows
-	pcsc_sign=$(sign_rate)
-	awk -v u="$usb_sign" -v p="$pcsc_sign" 'BEGIN {
-		printf "| signatures a second, P-256 | | %.0f | | %.0f | libusb %.2f times as many |\n", 1e6 / u, 1e6 / p, p / u }' >>bench.rows
-	{
-		echo "| in a virtual machine | bare endpoints | libusb | ratio | pcscd and libccid | ratio |"
-		echo "|---|--:|--:|--:|--:|--:|"
-		cat bench.rows
-	} | tee /share/bench
-	try "the libusb road takes at most 1.2 times what the bare endpoints take" test ! -e bench.slow
+	sees 1122334455667766 >/dev/null
+	bench_pcsc "${VM_BENCH:-200}"
+	bench_table "in a virtual machine" >bench.table && ok "libukey's own way takes at most 1.2 times what the bare endpoints take" ||
+		bad "libukey's own way takes at most 1.2 times what the bare endpoints take"
+	cat bench.table
 	pcscd_end
-	token_end alice
-}
-
-# The median of a signature through the module, in microseconds.
-sign_rate()
-{
-	"$(ns_program tests/channel/sign_time)" "$module" pin 2 100 usb
+	token_end bench
 }
 
 # Commands and answers of a size that no packet, and at --usb-message 271 no message, has.
