@@ -133,6 +133,32 @@ static CK_RV apply(struct ukey_token **tokens, const struct ukey_token_info *inf
 	return rv;
 }
 
+/*
+ * Over USB a token is nobody else's while we are connected to it: without a session of ours it is given back. A slot
+ * whose gate is taken is just getting one, or losing its last.
+ */
+static void give_back(struct p11_slot *slot)
+{
+	struct ukey_token *token = NULL;
+	struct ukey_token_info info;
+	CK_ULONG all = 0, rw;
+
+	if (pthread_mutex_trylock(&slot->gate) != 0)
+		return;
+	p11_lock();
+	p11_sessions_count(slot, &all, &rw);
+	if (all == 0 && slot->token)
+		token = ukey_token_ref(slot->token);
+	p11_unlock();
+	if (token) {
+		ukey_token_info(token, &info);
+		if (info.present && info.road == UKEY_ROAD_USB)
+			ukey_token_idle(token);
+		ukey_token_unref(token);
+	}
+	pthread_mutex_unlock(&slot->gate);
+}
+
 static CK_RV look(void)
 {
 	struct ukey_token **tokens = NULL;
@@ -158,7 +184,11 @@ static CK_RV look(void)
 		ukey_token_info(tokens[i], &infos[i]);
 	p11_lock();
 	rv = apply(tokens, infos, token_count, readers, reader_count);
+	const size_t slot_count = p11.slot_count;
 	p11_unlock();
+	/* Slots are only added, and only by whoever looks: that is us. */
+	for (size_t i = 0; i < slot_count; i++)
+		give_back(p11.slots[i]);
 out:
 	free(infos);
 	free(readers);

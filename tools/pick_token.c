@@ -151,6 +151,10 @@ static enum ukey_status choose(struct session *s, struct ukey_token **list, size
 		return why_none(s->tool);
 	s->token = ukey_token_ref(list[best]);
 	ukey_token_info(s->token, &s->info);
+	/* Over USB the others are nobody else's before we let go of them. */
+	for (size_t i = 0; i < count; i++)
+		if (i != best)
+			ukey_token_idle(list[i]);
 	return UKEY_OK;
 }
 

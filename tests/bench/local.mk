@@ -31,6 +31,10 @@ tests_bench_objects_LDADD = libp11core.la libloop.la libukeycore.la libramtoken.
 
 bench: all $(bench_programs) tests/bench/pcsc_shim.la tests/bench/objects
 	BUILD=$(abs_builddir) bash $(srcdir)/tests/bench/bench.sh $(BENCH_ARGUMENTS)
-.PHONY: bench
 
-EXTRA_DIST += tests/bench/bench.sh tests/bench/lib.sh
+# The ways to a token on USB; BENCH_ARGUMENTS=--vm: under a real kernel, in a virtual machine.
+bench-usb: all check-usb-programs
+	BUILD=$(abs_builddir) bash $(srcdir)/tests/bench/usb.sh $(BENCH_ARGUMENTS)
+.PHONY: bench bench-usb check-usb-programs
+
+EXTRA_DIST += tests/bench/usb.sh tests/bench/bench.sh tests/bench/lib.sh

@@ -105,6 +105,7 @@ scene_two()
 	try "both" openssl req -in b -verify -noout
 	p11_begin
 	slots=$(p11_say slots)
+	try "a program that has looked, and has no session, keeps nobody out" ukey info --token "${serials[0]}"
 	try "two slots with tokens" same "0 2 2 0,1" "$slots"
 	port unplug
 	try "one is pulled" ns_wait 5 says "0 2 1 1" slots

@@ -316,7 +316,7 @@ bench()
 	ukey init --label usb --new-so-pin-file so.pin --new-pin-file pin --yes --quiet
 	ukey key generate --key p256 --label ec --id 01 --pin-file pin --quiet
 	bench_usb "${VM_BENCH:-200}"
-	"$here/../libccid-entry" add $usb_id "$reader"
+	ukey setup libccid >/dev/null
 	pcscd_usb
 	sees 1122334455667766 >/dev/null
 	bench_pcsc "${VM_BENCH:-200}"
