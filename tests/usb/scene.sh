@@ -152,7 +152,6 @@ pcscd_on_usb()
 		-e '/<key>ifdFriendlyName<\/key>/,/<array>/s|<array>|<array><string>OpenUKey token</string>|' $list >plist
 	mount --bind plist $list || { echo "cannot replace libccid's list in this namespace"; return 1; }
 }
-}
 
 pcscd_begin()
 {
