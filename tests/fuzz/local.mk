@@ -39,6 +39,13 @@ tests_fuzz_fuzz_fw_command_SOURCES = tests/fuzz/fuzz_fw_command.c
 tests_fuzz_fuzz_fw_command_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_fw_command_LDADD = $(ramtoken_ldadd)
 
+# The PIV application's, likewise.
+FUZZ_TARGETS += tests/fuzz/fuzz_piv_command
+tests_fuzz_fuzz_piv_command_SOURCES = tests/fuzz/fuzz_piv_command.c
+tests_fuzz_fuzz_piv_command_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_fuzz_fuzz_piv_command_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_piv_command_LDADD = $(ramtoken_ldadd)
+
 # What a token tells libukey.
 FUZZ_TARGETS += tests/fuzz/fuzz_directory tests/fuzz/fuzz_token_answer tests/fuzz/fuzz_device_chain
 tests_fuzz_fuzz_directory_SOURCES = tests/fuzz/fuzz_directory.c
