@@ -125,6 +125,8 @@ const struct p11_mechanism *p11_mechanism(CK_MECHANISM_TYPE type)
 	return NULL;
 }
 
+/* struct p11_object's number is one byte. */
+_Static_assert(MECHANISMS <= 256, "too many mechanisms for their objects");
 const struct p11_mechanism *p11_mechanism_at(size_t i)
 {
 	return i < MECHANISMS ? &mechanisms[i] : NULL;
