@@ -440,6 +440,7 @@ static void wait_for_turn(struct ukey_token *t)
 	struct token_waiter me = {.turn = PTHREAD_COND_INITIALIZER};
 
 	*(t->last_waiter ? &t->last_waiter->next : &t->waiters) = &me;
+	/* cppcheck-suppress autoVariables ; token_end() takes it out before it lets us go on */
 	t->last_waiter = &me;
 	while (!me.owns)
 		pthread_cond_wait(&me.turn, &t->lock);
