@@ -201,44 +201,50 @@ size_t crypto_wrapped_size(enum crypto_wrap wrap, size_t in)
 	return (in + HALF - 1) / HALF * HALF + HALF;
 }
 
-static bool run(enum crypto_wrap wrap, bool encrypt, struct bytes key, struct bytes iv, struct bytes in, uint8_t *out,
-	size_t *len)
+/* CRYPTO_BAD: OpenSSL came as far as the data, and did not like it. */
+static enum crypto_verdict run(enum crypto_wrap wrap, bool encrypt, struct bytes key, struct bytes iv, struct bytes in,
+	uint8_t *out, size_t *len)
 {
 	EVP_CIPHER *cipher = NULL;
 	EVP_CIPHER_CTX *evp = NULL;
+	enum crypto_verdict verdict = CRYPTO_ERROR;
 	int n = 0, rest = 0;
-	bool ok;
 
 	if (!crypto_aes_key_size(key.len) || (iv.len && iv.len != wraps[wrap].iv))
-		return false;
+		return CRYPTO_ERROR;
 	cipher = fetch(key.len, wraps[wrap].name);
 	evp = EVP_CIPHER_CTX_new();
 	if (evp)
 		EVP_CIPHER_CTX_set_flags(evp, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	ok = cipher && evp && EVP_CipherInit_ex2(evp, cipher, key.data, iv.len ? iv.data : NULL, encrypt, NULL) > 0 &&
-	     EVP_CipherUpdate(evp, out, &n, in.data, (int)in.len) > 0 && n > 0 &&
-	     EVP_CipherFinal_ex(evp, out + n, &rest) > 0;
-	*len = ok ? (size_t)n + (size_t)rest : 0;
+	if (cipher && evp && EVP_CipherInit_ex2(evp, cipher, key.data, iv.len ? iv.data : NULL, encrypt, NULL) > 0)
+		verdict = EVP_CipherUpdate(evp, out, &n, in.data, (int)in.len) > 0 && n > 0 &&
+					  EVP_CipherFinal_ex(evp, out + n, &rest) > 0
+				  ? CRYPTO_GOOD
+				  : CRYPTO_BAD;
+	*len = verdict == CRYPTO_GOOD ? (size_t)n + (size_t)rest : 0;
 	EVP_CIPHER_CTX_free(evp);
 	EVP_CIPHER_free(cipher);
 	crypto_clear_errors();
-	return ok;
+	return verdict;
 }
 
 bool crypto_key_wrap(
 	enum crypto_wrap wrap, struct bytes key, struct bytes iv, struct bytes in, uint8_t *out, size_t *len)
 {
-	return crypto_wrapped_size(wrap, in.len) && run(wrap, true, key, iv, in, out, len);
+	return crypto_wrapped_size(wrap, in.len) && run(wrap, true, key, iv, in, out, len) == CRYPTO_GOOD;
 }
 
-bool crypto_key_unwrap(
+enum crypto_verdict crypto_key_unwrap(
 	enum crypto_wrap wrap, struct bytes key, struct bytes iv, struct bytes in, uint8_t *out, size_t *len)
 {
-	size_t least = wrap == CRYPTO_AES_KW ? 3 * HALF : 2 * HALF;
+	const size_t least = wrap == CRYPTO_AES_KW ? 3 * HALF : 2 * HALF;
+	enum crypto_verdict verdict = CRYPTO_BAD;
 
-	if (in.len >= least && in.len % HALF == 0 && in.len <= WRAP_MAX && run(wrap, false, key, iv, in, out, len))
-		return true;
-	bytes_wipe(out, in.len);
-	*len = 0;
-	return false;
+	if (in.len >= least && in.len % HALF == 0 && in.len <= WRAP_MAX)
+		verdict = run(wrap, false, key, iv, in, out, len);
+	if (verdict != CRYPTO_GOOD) {
+		bytes_wipe(out, in.len);
+		*len = 0;
+	}
+	return verdict;
 }

@@ -65,8 +65,9 @@ size_t crypto_wrapped_size(enum crypto_wrap wrap, size_t in);
 /* `iv`: BYTES_NONE for the standard's, else 8 bytes (KW) or 4 (KWP). `out` has room for crypto_wrapped_size(). */
 bool crypto_key_wrap(
 	enum crypto_wrap wrap, struct bytes key, struct bytes iv, struct bytes in, uint8_t *out, size_t *len);
-/* `out` has room for in.len. False when it does not come out whole; `out` then holds zeros. */
-bool crypto_key_unwrap(
+/* `out` has room for in.len. CRYPTO_BAD: it does not come out whole. After anything but CRYPTO_GOOD `out` holds zeros.
+ */
+enum crypto_verdict crypto_key_unwrap(
 	enum crypto_wrap wrap, struct bytes key, struct bytes iv, struct bytes in, uint8_t *out, size_t *len);
 
 /* ---- MACs and derivation (crypto_mac.c) ---- */

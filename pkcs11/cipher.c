@@ -222,13 +222,15 @@ static CK_RV wrap_room(const struct p11_operation *op, size_t in, bool last, siz
 static CK_RV unwrap(struct p11_operation *op, struct bytes in, uint8_t *out, size_t *len)
 {
 	uint8_t *key = secmem_alloc(in.len);
-	bool ok = key && crypto_key_unwrap((enum crypto_wrap)op->mechanism->scheme->mode,
-				 BYTES(op->key.secret, op->key.secret_len), BYTES(op->iv, op->iv_len), in, key, len);
+	enum crypto_verdict verdict = CRYPTO_ERROR;
 
-	if (ok)
+	if (key)
+		verdict = crypto_key_unwrap((enum crypto_wrap)op->mechanism->scheme->mode,
+			BYTES(op->key.secret, op->key.secret_len), BYTES(op->iv, op->iv_len), in, key, len);
+	if (verdict == CRYPTO_GOOD)
 		bytes_copy(out, BYTES(key, *len));
 	secmem_free(key);
-	return ok ? CKR_OK : key ? CKR_ENCRYPTED_DATA_INVALID : CKR_HOST_MEMORY;
+	return verdict == CRYPTO_GOOD ? CKR_OK : verdict == CRYPTO_BAD ? CKR_ENCRYPTED_DATA_INVALID : CKR_HOST_MEMORY;
 }
 
 static CK_RV wrap(

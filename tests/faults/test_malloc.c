@@ -4,9 +4,9 @@
  * posix_memalign and mmap (through the linker's --wrap) and OpenSSL's (through its allocation hooks).
  *
  * The road goes from C_Initialize to C_Finalize over log-in, a key pair, a certificate, data, searches, signatures, a
- * decryption, a derivation, and changes of PIN. At each failure: no crash; the call says CKR_HOST_MEMORY (or did not
- * need the memory); what the call should have changed is as it was, or done; and afterwards the road can be walked to
- * its end. Leaks are for ASan and valgrind to see.
+ * decryption, a derivation, secret keys at work, and changes of PIN. At each failure: no crash; the call says
+ * CKR_HOST_MEMORY (or did not need the memory); what the call should have changed is as it was, or done; and afterwards
+ * the road can be walked to its end. Leaks are for ASan and valgrind to see.
  *
  * Each failure starts from the same token, so that the roads are the same. MALLOC_STEP=n lets every n-th allocation
  * fail only (under valgrind), MALLOC_FROM=n begins at the n-th.
@@ -125,7 +125,7 @@ void __wrap_ramtoken_power_cycle(struct ramtoken *t)
 
 struct road {
 	CK_SESSION_HANDLE s;
-	CK_OBJECT_HANDLE pub, prv, ec_pub, ec_prv, cert, data, secret;
+	CK_OBJECT_HANDLE pub, prv, ec_pub, ec_prv, cert, data, secret, aes, copy, unwrapped;
 	CK_BYTE box[256], out[512], digest[32];
 	CK_ULONG len;
 };
@@ -340,6 +340,104 @@ static CK_RV step_derive(struct road *r)
 	return rv;
 }
 
+/* ---- secret keys, on the host ---- */
+
+static CK_RV step_generate_secret(struct road *r)
+{
+	CK_ULONG len = 32;
+	CK_ATTRIBUTE list[] = {
+		{CKA_VALUE_LEN,   &len, sizeof(len)},
+		{CKA_EXTRACTABLE, &yes, 1          },
+	};
+	CK_MECHANISM m = {CKM_AES_KEY_GEN, NULL, 0};
+	CK_RV rv = f->C_GenerateKey(r->s, &m, list, 2, &r->aes);
+
+	return rv == CKR_OK ? f->C_CopyObject(r->s, r->aes, NULL, 0, &r->copy) : rv;
+}
+
+/* In both directions, in parts, with a digest beside. */
+static CK_RV step_seal(struct road *r)
+{
+	CK_BYTE iv[12] = {0}, text[40] = "not for everybody", back[64];
+	CK_GCM_PARAMS p = {iv, sizeof(iv), 96, text, 5, 128};
+	CK_MECHANISM m = {CKM_AES_GCM, &p, sizeof(p)}, sha = {CKM_SHA256, NULL, 0};
+	CK_ULONG n = sizeof(r->box), rest = 16, len = sizeof(r->digest);
+	CK_RV rv = f->C_SessionCancel(r->s, ~0UL);
+
+	if (rv == CKR_OK)
+		rv = f->C_EncryptInit(r->s, &m, r->aes);
+	if (rv == CKR_OK)
+		rv = f->C_DigestInit(r->s, &sha);
+	if (rv == CKR_OK)
+		rv = f->C_DigestEncryptUpdate(r->s, text, sizeof(text), r->box, &n);
+	if (rv == CKR_OK)
+		rv = f->C_EncryptFinal(r->s, r->box + 40, &rest);
+	if (rv == CKR_OK)
+		rv = f->C_DigestFinal(r->s, r->digest, &len);
+	if (rv == CKR_OK)
+		rv = f->C_DecryptInit(r->s, &m, r->copy);
+	n = sizeof(back);
+	if (rv == CKR_OK)
+		rv = f->C_DecryptUpdate(r->s, r->box, 30, back, &n);
+	n = sizeof(back);
+	if (rv == CKR_OK)
+		rv = f->C_DecryptUpdate(r->s, r->box + 30, 26, back, &n);
+	n = sizeof(back);
+	if (rv == CKR_OK)
+		rv = f->C_DecryptFinal(r->s, back, &n);
+	if (rv == CKR_OK)
+		assert_memory_equal(back, text, sizeof(text));
+	return rv;
+}
+
+static CK_RV step_mac(struct road *r)
+{
+	CK_MECHANISM m = {CKM_AES_CMAC, NULL, 0};
+	CK_RV rv = f->C_SessionCancel(r->s, ~0UL);
+
+	r->len = sizeof(r->out);
+	if (rv == CKR_OK)
+		rv = f->C_SignInit(r->s, &m, r->aes);
+	if (rv == CKR_OK)
+		rv = f->C_Sign(r->s, r->digest, sizeof(r->digest), r->out, &r->len);
+	if (rv == CKR_OK)
+		rv = f->C_VerifyInit(r->s, &m, r->copy);
+	if (rv == CKR_OK)
+		rv = f->C_Verify(r->s, r->digest, sizeof(r->digest), r->out, r->len);
+	return rv;
+}
+
+static CK_RV step_wrap(struct road *r)
+{
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_AES;
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,    &class, sizeof(class)},
+		{CKA_KEY_TYPE, &type,  sizeof(type) },
+	};
+	CK_MECHANISM m = {CKM_AES_KEY_WRAP_KWP, NULL, 0};
+	CK_ULONG n = sizeof(r->out);
+	CK_RV rv = f->C_WrapKey(r->s, &m, r->aes, r->copy, r->out, &n);
+
+	return rv == CKR_OK ? f->C_UnwrapKey(r->s, &m, r->aes, r->out, n, list, 2, &r->unwrapped) : rv;
+}
+
+static CK_RV step_messages(struct road *r)
+{
+	CK_BYTE iv[12] = {0}, tag[16], text[] = "one of many";
+	CK_GCM_MESSAGE_PARAMS p = {iv, sizeof(iv), 32, CKG_GENERATE_COUNTER, tag, 128};
+	CK_MECHANISM m = {CKM_AES_GCM, NULL, 0};
+	CK_RV rv = f->C_SessionCancel(r->s, ~0UL);
+
+	if (rv == CKR_OK)
+		rv = f->C_MessageEncryptInit(r->s, &m, r->aes);
+	for (int i = 0; i < 2 && rv == CKR_OK; i++) {
+		r->len = sizeof(r->out);
+		rv = f->C_EncryptMessage(r->s, &p, sizeof(p), text, 3, text, sizeof(text), r->out, &r->len);
+	}
+	return rv == CKR_OK ? f->C_MessageEncryptFinal(r->s) : rv;
+}
+
 static CK_RV step_attributes(struct road *r)
 {
 	CK_BYTE info[600], allowed[600], id[100];
@@ -429,6 +527,11 @@ static const struct step {
 	{"decrypt",          step_decrypt,          CKR_OK, CKR_ENCRYPTED_DATA_INVALID},
 	/* libukey's look at the peer's point knows yes and no. */
 	{"derive",           step_derive,           CKR_OK, CKR_MECHANISM_PARAM_INVALID},
+	{"generate secret",  step_generate_secret,  CKR_OK, CKR_OK},
+	{"seal",             step_seal,             CKR_OK, CKR_OK},
+	{"mac",              step_mac,              CKR_OK, CKR_OK},
+	{"wrap",             step_wrap,             CKR_OK, CKR_OK},
+	{"messages",         step_messages,         CKR_OK, CKR_OK},
 	{"random",           step_random,           CKR_OK, CKR_OK},
 	{"set PIN",          step_set_pin,          CKR_OK, CKR_OK},
 	{"set PIN back",     step_set_pin_back,     CKR_OK, CKR_OK},
