@@ -102,3 +102,7 @@ WIRE_TESTS += tests/wire/test_p11_message
 tests_wire_test_p11_message_SOURCES = tests/wire/test_p11_message.c tests/wire/secret_bench.h
 tests_wire_test_p11_message_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_p11_message_LDADD = $(p11_bench_ldadd)
+# Whatever stands in the files of the cache.
+WIRE_TESTS += tests/wire/test_p11_cache
+tests_wire_test_p11_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_cache_LDADD = $(p11_bench_ldadd)
