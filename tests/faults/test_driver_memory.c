@@ -119,6 +119,25 @@ static enum ukey_status generate_rsa(struct session *s)
 	return ukey_generate(s->b->t, &how, NULL);
 }
 
+/* The private value 1, whose point is the curve's generator. */
+static enum ukey_status import(struct session *s)
+{
+	static const char generator[] = "\x04\x6B\x17\xD1\xF2\xE1\x2C\x42\x47\xF8\xBC\xE6\xE5\x63\xA4\x40\xF2\x77\x03"
+					"\x7D\x81\x2D\xEB\x33\xA0\xF4\xA1\x39\x45\xD8\x98\xC2\x96"
+					"\x4F\xE3\x42\xE2\xFE\x1A\x7F\x9B\x8E\xE7\xEB\x4A\x7C\x0F\x9E\x16\x2B\xCE\x33"
+					"\x57\x6B\x31\x5E\xCE\xCB\xB6\x40\x68\x37\xBF\x51\xF5";
+	static const uint8_t one[32] = {[31] = 1};
+	const struct crypto_pubkey half = {.type = CRYPTO_EC_P256, .point = BYTES((const uint8_t *)generator, 65)};
+	const struct ukey_generate how = {.ref = 5, .label = "escrow", .container_name = "escrow"};
+	uint8_t spki[128];
+	struct builder b = builder_of(spki, sizeof spki);
+	const struct ukey_outside key = {.spki = spki, .spki_len = 91, .value = one, .value_len = sizeof one};
+
+	assert_true(crypto_pubkey_to_spki(&half, &b));
+	assert_int_equal(b.len, key.spki_len);
+	return ukey_import_key(s->b->t, &how, &key, NULL);
+}
+
 static enum ukey_status directory(struct session *s)
 {
 	const struct ukey_directory *d;
@@ -235,8 +254,8 @@ static enum ukey_status again(struct session *s)
 }
 
 static enum ukey_status (*const calls[])(struct session *s) = {refresh, tokens, readers, wait_now, initialize, login,
-	generate, generate_rsa, directory, write_certificate, read_certificate, write_data, read_data, sign, decrypt,
-	random_bytes, change, idle_and_back, again, from_files};
+	generate, generate_rsa, import, directory, write_certificate, read_certificate, write_data, read_data, sign,
+	decrypt, random_bytes, change, idle_and_back, again, from_files};
 
 /* The nth allocation of each call fails; how many calls had so many. */
 static unsigned calls_with(void **state, unsigned long nth)

@@ -208,6 +208,25 @@ static CK_RV step_generate(struct road *r)
 	return f->C_GenerateKeyPair(r->s, &m, &pub, 1, prv, 2, &a, &b);
 }
 
+static CK_RV step_import(struct road *r)
+{
+	static CK_BYTE oid[] = {6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7}, d[32] = {[31] = 2};
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	CK_KEY_TYPE ec = CKK_EC;
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,     &class, sizeof(class)},
+		{CKA_KEY_TYPE,  &ec,    sizeof(ec)   },
+		{CKA_TOKEN,     &yes,   1            },
+		{CKA_ID,        "\x09", 1            },
+		{CKA_DERIVE,    &yes,   1            },
+		{CKA_EC_PARAMS, oid,    sizeof(oid)  },
+		{CKA_VALUE,     d,      sizeof(d)    },
+	};
+	CK_OBJECT_HANDLE o;
+
+	return f->C_CreateObject(r->s, list, COUNT(list), &o);
+}
+
 static CK_RV step_certificate(struct road *r)
 {
 	CK_OBJECT_CLASS class = CKO_CERTIFICATE;
@@ -515,6 +534,8 @@ static const struct step {
 	{"find",             step_find,             CKR_OK, CKR_OK},
 	{"attributes",       step_attributes,       CKR_OK, CKR_OK},
 	{"generate",         step_generate,         CKR_OK, CKR_OK},
+	/* Its point is OpenSSL's to compute, and there is one or there is none. */
+	{"import",           step_import,           CKR_OK, CKR_ATTRIBUTE_VALUE_INVALID},
 	{"certificate",      step_certificate,      CKR_OK, CKR_OK},
 	{"read certificate", step_read_certificate, CKR_OK, CKR_OK},
 	{"data",             step_data,             CKR_OK, CKR_OK},

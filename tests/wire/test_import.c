@@ -89,7 +89,7 @@ static struct bytes use(struct ramtoken *t, const struct outside *o, uint8_t key
 {
 	uint8_t raw[1024];
 	struct builder b = builder_of(raw, sizeof(raw));
-	struct bytes answer, body, result;
+	struct bytes answer, body, result = BYTES_NONE;
 	size_t mark = tlv_begin(&b, 0x7C);
 
 	tlv_put(&b, 0x82, BYTES_NONE);
