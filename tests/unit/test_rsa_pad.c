@@ -160,6 +160,35 @@ static void pkcs1_sign_boundaries(void **state)
 	assert_false(rsa_pad_pkcs1_sign_digest(CRYPTO_NO_HASH, BYTES_NONE, block, 32));
 }
 
+/* RFC 8017 9.2: what was put in comes out, and nothing out of a block that is no such one. */
+static void pkcs1_recovers(void **state)
+{
+	static const uint8_t text[] = "signed";
+	uint8_t block[64];
+	struct bytes got;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof text; n++) {
+		assert_true(rsa_pad_pkcs1_sign(BYTES(text, n), block, sizeof block));
+		assert_true(rsa_pad_pkcs1_recover(BYTES_OF(block), &got));
+		assert_int_equal(got.len, n);
+		assert_memory_equal(got.data, text, n);
+	}
+	/* Eight bytes of padding are enough, seven are not. */
+	assert_true(rsa_pad_pkcs1_sign(BYTES(text, 6), block, 17));
+	assert_true(rsa_pad_pkcs1_recover(BYTES(block, 17), &got));
+	block[9] = 0;
+	assert_false(rsa_pad_pkcs1_recover(BYTES(block, 17), &got));
+	block[9] = 0xFE;
+	assert_false(rsa_pad_pkcs1_recover(BYTES(block, 17), &got));
+	block[9] = 0xFF;
+	block[10] = 0xFF;
+	for (size_t n = 0; n < 11; n++)
+		assert_false(rsa_pad_pkcs1_recover(BYTES(block, n), &got));
+	block[1] = 2;
+	assert_false(rsa_pad_pkcs1_recover(BYTES(block, 17), &got));
+}
+
 /* ---- EMSA-PSS (9.1) ---- */
 
 static void pss_both_ways(size_t key, const struct rsa_pad_params *p)
@@ -593,6 +622,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pkcs1_signs_like_openssl),
 		cmocka_unit_test(pkcs1_sign_boundaries),
+		cmocka_unit_test(pkcs1_recovers),
 		cmocka_unit_test(pss_agrees_with_openssl),
 		cmocka_unit_test(pss_refuses_every_change),
 		cmocka_unit_test(pss_boundaries),
