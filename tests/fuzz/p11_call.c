@@ -82,6 +82,15 @@ static CK_RV attempt(struct program *p, const struct call *c, bool buffer, CK_UL
 	return rv;
 }
 
+/* An operation whose key went meanwhile is none any more, and says so when it comes to work. */
+static void not_ended(struct program *p, const struct call *c, CK_RV rv)
+{
+	const struct met_session *s = met_session(p, c->session);
+
+	if (rv == CKR_OPERATION_NOT_INITIALIZED && s && s->deaths == p->deaths)
+		wrong(p, "asking for the length ended the operation", c, rv);
+}
+
 /* After a length query, or a buffer too small: the same call again, with the room that was asked for. */
 static CK_RV again(struct program *p, const struct call *c, CK_ULONG need)
 {
@@ -92,8 +101,7 @@ static CK_RV again(struct program *p, const struct call *c, CK_ULONG need)
 	rv = attempt(p, c, true, &need);
 	if (rv == CKR_BUFFER_TOO_SMALL)
 		wrong(p, "too small is what it asked for", c, rv);
-	if (rv == CKR_OPERATION_NOT_INITIALIZED)
-		wrong(p, "asking for the length ended the operation", c, rv);
+	not_ended(p, c, rv);
 	return rv;
 }
 
@@ -131,7 +139,6 @@ CK_RV call_out(struct program *p, const struct call *c)
 		return again(p, c, len);
 	len--;
 	rv = attempt(p, c, true, &len);
-	if (rv == CKR_OPERATION_NOT_INITIALIZED)
-		wrong(p, "asking for the length ended the operation", c, rv);
+	not_ended(p, c, rv);
 	return rv == CKR_BUFFER_TOO_SMALL ? again(p, c, len) : rv;
 }

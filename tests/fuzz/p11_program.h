@@ -52,6 +52,7 @@ struct met_session {
 	bool unsure; /* the token was pulled since: it may have ended */
 	CK_MECHANISM_TYPE sign, verify, encrypt, decrypt, digest;
 	size_t dead_before; /* the search: objects that were destroyed before it began */
+	unsigned deaths;    /* of objects, when it was opened */
 };
 
 /* What is known of a slot: who may be logged in, whose PIN is what, how many wrong ones there were in a row. */
@@ -104,7 +105,7 @@ struct program {
 	uint8_t last[ROOM]; /* what came out last, to go in again */
 	size_t last_len;
 	const char *pins[4]; /* 0: the user's, 1: the SO's, 2, 3: others */
-	unsigned calls, replaced;
+	unsigned calls, replaced, deaths;
 };
 
 /* Beside calls. */

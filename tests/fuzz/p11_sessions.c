@@ -35,6 +35,7 @@ bool object_is_dead(const struct program *p, CK_OBJECT_HANDLE handle)
 
 void object_dead(struct program *p, CK_OBJECT_HANDLE handle)
 {
+	p->deaths++;
 	for (size_t i = 0; i < p->object_count; i++)
 		if (p->objects[i].handle == handle)
 			p->objects[i--] = p->objects[--p->object_count];
