@@ -37,6 +37,12 @@ screen()
 try "a screen" screen
 export DISPLAY=127.0.0.1:77
 
+# xdotool gives up when any window goes while it looks, so it is asked again and again.
+pin_window()
+{
+	xdotool search --onlyvisible --name "Unlock Security Device" | head -n 1 >window && [ -s window ]
+}
+
 # visit TEXT: opens the page, types TEXT into the window that wants a PIN, once; ends when the server saw a certificate, or
 # after a while.
 visit()
@@ -46,7 +52,7 @@ visit()
 	chromium --no-sandbox --disable-gpu --no-first-run --password-store=basic --disable-dev-shm-usage --user-data-dir="$NS_DIR/data" \
 		https://localhost:8443/ >chromium.log 2>&1 &
 	echo $! >chromium.pid
-	if window=$(timeout 20 xdotool search --sync --onlyvisible --name "Unlock Security Device" | head -n 1) && [ -n "$window" ]; then
+	if ns_wait 20 pin_window && window=$(cat window); then
 		sleep 0.5
 		xdotool windowfocus --sync "$window" type "$1"
 		xdotool key Return
