@@ -3,8 +3,9 @@
  * Memory for secrets: locked (never swapped), left out of core dumps, zeroed when given back.
  *
  * Whole pages are used for each piece, so that locking and unlocking never touches a neighbour: for PINs, keys and
- * commands, not for bulk. A few pages that were given back are kept, wiped and locked, for the next. When the limit of locked memory is reached the memory is used unlocked: a user with a small
- * limit can still log in. Any thread may allocate and free.
+ * commands, not for bulk. A few pages that were given back are kept, wiped and locked, for the next. When the limit of
+ * locked memory is reached the memory is used unlocked: a user with a small limit can still log in. Any thread may
+ * allocate and free.
  */
 #ifndef UKEY_COMMON_SECMEM_H
 #define UKEY_COMMON_SECMEM_H

@@ -307,8 +307,8 @@ static size_t put_secret(EVP_PKEY *key, const char *name, struct ramhal_secret *
 
 size_t ramhal_secrets(struct ramhal_secret *to, size_t max)
 {
-	static const char *const names[] = {
-		OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_PRIV_KEY};
+	static const char *const names[] = {OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1,
+		OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_PRIV_KEY};
 	size_t found = 0;
 
 	for (size_t k = 0; k < KINDS * CACHED; k++) {
