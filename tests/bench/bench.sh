@@ -19,7 +19,7 @@ document=$here/../../doc/benchmarks.md
 if [ -n "${BENCH_QUICK:-}" ]; then
 	starts=3 chip_starts=1 signatures=9 chip_signatures=3 rounds=1 slice=0.05 crews=("1 1" "1 4" "4 1") calls=20
 else
-	starts=101 chip_starts=11 signatures=501 chip_signatures=25 rounds=15 slice=0.2 calls=1001
+	starts=51 chip_starts=7 signatures=301 chip_signatures=15 rounds=15 slice=0.2 calls=1001
 	crews=("1 1" "1 4" "1 16" "4 1" "16 1") # processes, threads of each
 fi
 
