@@ -178,7 +178,7 @@ digest_table()
 	local ours=0 openssl=0 round
 	for ((round = 0; round < (rounds + 2) / 3; round++)); do
 		ours=$(max "$ours" "$(p11_time "$module" user.pin digest "$slice")")
-		openssl=$(max "$openssl" "$(openssl speed -mr -seconds 1 -bytes 16384 -evp sha256 2>/dev/null | awk -F: '/^\+F/ { print $NF }')")
+		openssl=$(max "$openssl" "$(openssl speed -elapsed -mr -seconds 1 -bytes 16384 -evp sha256 2>/dev/null | awk -F: '/^\+F/ { print $NF }')")
 	done
 	{
 		echo "| SHA-256 in pieces of 16 KiB | MB/s |"
