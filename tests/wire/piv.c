@@ -75,7 +75,7 @@ struct bytes piv_encrypt(uint8_t algorithm, const char *key, struct bytes block,
 /* The value of `tag` in an answer's 7C. */
 static struct bytes inside(struct bytes answer, uint32_t tag)
 {
-	struct bytes body, value;
+	struct bytes body, value = BYTES_NONE;
 
 	if (!tlv_unwrap(answer, 0x7C, &body) || !tlv_unwrap(body, tag, &value))
 		fail_msg("not 7C with %02X: %s", (unsigned)tag, wire_text(answer));
