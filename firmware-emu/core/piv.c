@@ -124,9 +124,9 @@ _Static_assert(FW_PIV_KEYS == sizeof(slots) + RETIRED_LAST - RETIRED_FIRST + 1, 
 
 bool fw_piv_slot(uint8_t reference, uint8_t *number)
 {
-	for (uint8_t i = 0; i < sizeof(slots); i++)
+	for (size_t i = 0; i < sizeof(slots); i++)
 		if (slots[i] == reference) {
-			*number = i;
+			*number = (uint8_t)i;
 			return true;
 		}
 	*number = (uint8_t)(sizeof(slots) + reference - RETIRED_FIRST);
