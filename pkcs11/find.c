@@ -195,8 +195,10 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, 
 		rv = CKR_OPERATION_ACTIVE;
 	else if (p11_bad_input(pTemplate, ulCount))
 		rv = CKR_ARGUMENTS_BAD;
+	/* The second: what C_GetAttributeValue left there for an attribute that could not be had. */
 	for (CK_ULONG i = 0; rv == CKR_OK && i < ulCount; i++)
-		if (p11_bad_input(pTemplate[i].pValue, pTemplate[i].ulValueLen))
+		if (p11_bad_input(pTemplate[i].pValue, pTemplate[i].ulValueLen) ||
+			pTemplate[i].ulValueLen == CK_UNAVAILABLE_INFORMATION)
 			rv = CKR_ATTRIBUTE_VALUE_INVALID;
 	if (rv == CKR_OK)
 		rv = find(s, pTemplate, ulCount);

@@ -187,6 +187,15 @@ static void test_find(void **state)
 	is(f->C_FindObjectsFinal(s), CKR_OPERATION_NOT_INITIALIZED);
 	is(f->C_FindObjectsInit(s, NULL, 1), CKR_ARGUMENTS_BAD);
 	is(f->C_FindObjectsInit(s, &(CK_ATTRIBUTE){CKA_ID, NULL, 1}, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+	/* What a C_GetAttributeValue left there that found none. */
+	for (CK_ULONG i = 0; i < 3; i++)
+		is(f->C_FindObjectsInit(s,
+			   &(CK_ATTRIBUTE){i == 0   ? CKA_ID
+					   : i == 1 ? CKA_LABEL
+						    : CKA_VALUE,
+				   "x", CK_UNAVAILABLE_INFORMATION},
+			   1),
+			CKR_ATTRIBUTE_VALUE_INVALID);
 	/* Private objects are the user's; their handles end with the log-in (5.6). */
 	ok(f->C_Logout(s));
 	assert_int_equal(bench_count(s, &by_class, 1), 0);
