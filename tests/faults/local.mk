@@ -2,11 +2,13 @@
 include tests/faults/p11.mk
 
 # The firmware core, losing power.
-FAULT_TESTS += tests/faults/test_powercut tests/faults/test_powercut_piv
+FAULT_TESTS += tests/faults/test_powercut tests/faults/test_powercut_piv tests/faults/test_reset_traces
 tests_faults_test_powercut_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_powercut_piv_LDADD = libwirepiv.la $(wire_ldadd)
 tests_faults_test_powercut_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_powercut_LDADD = $(wire_ldadd)
+tests_faults_test_reset_traces_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_faults_test_reset_traces_LDADD = $(wire_ldadd)
 
 FAULT_TESTS += tests/faults/test_unplug
 tests_faults_test_unplug_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
