@@ -99,8 +99,11 @@ bool fw_state_load(struct fw *fw)
 void fw_state_revoke(struct fw *fw, uint8_t bits, uint8_t except)
 {
 	for (uint8_t i = 0; i < FW_CHANNELS; i++)
-		if (i != except)
+		if (i != except) {
 			fw->channel[i].security = (uint8_t)(fw->channel[i].security & ~bits);
+			if (bits & FW_PIV_ADMIN)
+				bytes_wipe(&fw->channel[i].piv_next, sizeof(fw->channel[i].piv_next));
+		}
 }
 
 /* ---- transactions ---- */

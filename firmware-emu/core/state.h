@@ -141,7 +141,10 @@ struct fw_policy fw_policy_default(const struct fw *fw);
 /* Read the cached part back. False: the flash cannot be read, and the token counts as terminated. */
 bool fw_state_load(struct fw *fw);
 
-/* End these bits of the security state on all channels but one (FW_CHANNELS: on all). */
+/*
+ * End these bits of the security state on all channels but one (FW_CHANNELS: on all); with FW_PIV_ADMIN, also what was
+ * asked of the management key that they stood for.
+ */
 void fw_state_revoke(struct fw *fw, uint8_t bits, uint8_t except);
 
 /*

@@ -318,6 +318,68 @@ static void a_challenge_is_for_the_next_command(void **state)
 	ramtoken_free(t);
 }
 
+/* A witness on channel 1, where PIV is selected; then its answer by who knows `key`. */
+static void ask_for_witness(struct ramtoken *t, uint8_t witness[8])
+{
+	wire(t, "0070000001", SW_OK);
+	wire_apdu(t, 0x01, 0xA4, 0x04, 0, wire_hex("A000000308"), APDU_LE_MAX, SW_OK);
+	struct bytes answer = wire_apdu(t, 0x01, 0x87, 0x03, 0x9B, wire_hex("7C028000"), APDU_LE_MAX, SW_OK);
+	assert_int_equal(answer.len, 4 + 8);
+	memcpy(witness, answer.data + 4, 8);
+}
+
+static void answer_witness(
+	struct ramtoken *t, uint8_t algorithm, const uint8_t witness[8], const char *key, uint16_t sw)
+{
+	uint8_t raw[64];
+	struct builder b = builder_of(raw, sizeof(raw));
+	size_t body = tlv_begin(&b, 0x7C);
+
+	tlv_put(&b, 0x80, piv_encrypt(0x03, key, BYTES(witness, 8), 1));
+	tlv_put(&b, 0x81, wire_hex("0102030405060708"));
+	tlv_end(&b, body);
+	wire_apdu(t, 0x01, 0x87, algorithm, 0x9B, builder_bytes(&b), APDU_LE_MAX, sw);
+	wire_apdu(t, 0x01, 0xDB, 0x3F, 0xFF, wire_hex("5C035FC10A5301AA"), 0, sw);
+}
+
+/* Who knew the key before, and has a witness of that time on another channel, gets in no more when there is another. */
+static void a_witness_ends_with_its_key(void **state)
+{
+	static const struct {
+		uint8_t algorithm;
+		const char *command;
+	} changes[] = {
+		{0x03, "00200080"                  }, /* none: it is good */
+		{0x03, "00FFFFFF1B039B18" KEY_KNOWN},
+                {0x0A, "00FFFFFF1B0A9B18" KEY_KNOWN},
+                {0x03, "00FB0000"                  },
+		{0x03, NULL                        }, /* INITIALIZE */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct ramtoken *t = piv_token(PIV_FLAGS | PIV_YUBICO);
+		uint8_t witness[8];
+		piv_admin(t);
+		for (int n = 0; i == 3 && n < 3; n++)
+			wire(t, "0020008008" PIN_WRONG, (uint16_t)(0x63C2 - n));
+		for (int n = 0; i == 3 && n < 3; n++)
+			wire(t, "002C008010" PUK_OTHER PIN_WRONG, (uint16_t)(0x63C2 - n));
+		ask_for_witness(t, witness);
+		if (changes[i].command) {
+			uint16_t sw = i == 0 ? 0x63C3 : SW_OK;
+			wire(t, changes[i].command, sw);
+		} else {
+			wire(t, SELECT_UKEY, SW_OK);
+			assert_int_equal(piv_initialize(t, PIV_FLAGS | PIV_YUBICO,
+						 "8006323436383133 8108" PUK_OURS "821903" KEY_KNOWN),
+				SW_OK);
+		}
+		answer_witness(t, changes[i].algorithm, witness, KEY_OURS, i == 0 ? SW_OK : SW_SECURITY_STATUS);
+		ramtoken_free(t);
+	}
+}
+
 /* ---- objects ---- */
 
 /* clang-format off */
@@ -561,6 +623,7 @@ int main(void)
 		cmocka_unit_test(a_power_cut_gives_no_try),
 		cmocka_unit_test(management_key_in_all_forms),
 		cmocka_unit_test(a_challenge_is_for_the_next_command),
+		cmocka_unit_test(a_witness_ends_with_its_key),
 		cmocka_unit_test(objects_are_written_read_and_deleted),
 		cmocka_unit_test(objects_that_are_nobodys),
 		cmocka_unit_test(each_card_is_another),
