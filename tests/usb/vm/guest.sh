@@ -311,15 +311,16 @@ whole_road()
 bench()
 {
 	pcscd_end
+	[ ! -e alice.pid ] || token_end alice
 	token bench vhci 0 1122334455667766
 	road auto
 	ukey init --label usb --new-so-pin-file so.pin --new-pin-file pin --yes --quiet
 	ukey key generate --key p256 --label ec --id 01 --pin-file pin --quiet
-	bench_usb "${VM_BENCH:-200}"
+	bench_usb "${VM_BENCH:-100}"
 	ukey setup libccid >/dev/null
 	pcscd_usb
 	sees 1122334455667766 >/dev/null
-	bench_pcsc "${VM_BENCH:-200}"
+	bench_pcsc "${VM_BENCH:-100}"
 	bench_table "in a virtual machine" >bench.table && ok "libukey's own way takes at most 1.2 times what the bare endpoints take" ||
 		bad "libukey's own way takes at most 1.2 times what the bare endpoints take"
 	cat bench.table
