@@ -2,6 +2,8 @@
 /* key import: an exchange pair that was made elsewhere, with its certificate. */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include <openssl/x509v3.h>
 
 #include "common/secmem.h"
@@ -76,6 +78,28 @@ static enum ukey_status read_halves(struct tool *t, struct import *i)
 	return r;
 }
 
+/* Not wrong, for a key may have two containers; but seldom meant, such as after a run that was broken off. */
+static void warn_of_another(struct session *s, const struct import *i)
+{
+	const struct ukey_directory *d = NULL;
+	char ref[NAME_REF_SIZE];
+
+	if (ukey_directory(s->token, &d) != UKEY_OK)
+		return;
+	for (size_t k = 0; k < d->key_count; k++) {
+		uint8_t *spki = NULL;
+		size_t len = 0;
+		if (ukey_key_spki(&d->keys[k], &spki, &len) == UKEY_OK &&
+			bytes_equal(BYTES(spki, len), BYTES(i->spki, i->halves.spki_len))) {
+			name_key_ref(d->keys[k].ref, ref);
+			ui_warn(s->tool,
+				_("The token has this key already: %s. One of them can go with: ukey key delete"), ref);
+		}
+		free(spki);
+	}
+	ukey_directory_unref(d);
+}
+
 static enum ukey_status write_certificate(struct session *s, const struct import *i, const struct ukey_key *key)
 {
 	char label[UKEY_LABEL_MAX + 1] = "";
@@ -114,6 +138,12 @@ static enum ukey_status finish(struct session *s, const struct import *i)
 		r = write_certificate(s, i, key);
 		if (r == UKEY_OK)
 			ui_note(s->tool, _("The certificate of key %s is written."), ref);
+		else
+			tool_hint(s->tool,
+				_("key %s is on the token, its certificate is not: take it out of the file and give it "
+				  "to: "
+				  "ukey cert import"),
+				ref);
 	}
 	if (r == UKEY_OK && i->file.others > 0)
 		ui_note(s->tool, _("Other certificates of the file (%u) stay outside: ukey cert import --authority"),
@@ -138,6 +168,8 @@ enum ukey_status cmd_key_import(struct tool *t)
 		r = read_halves(t, &i);
 	if (r == UKEY_OK)
 		r = session_login(&s, UKEY_USER, false);
+	if (r == UKEY_OK)
+		warn_of_another(&s, &i);
 	if (r == UKEY_OK)
 		r = ukey_import_key(s.token, &i.how, &i.halves, &i.ref);
 	if (r == UKEY_OK)

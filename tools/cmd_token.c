@@ -129,7 +129,8 @@ static enum ukey_status init_policy(struct session *s, struct ukey_initialize *h
 
 struct init {
 	struct ukey_initialize how;
-	struct pin so, user; /* the new ones; kept while the present SO PIN is asked for again */
+	struct pin so, user;     /* the new ones; kept while the present SO PIN is asked for again */
+	struct piv_codes *codes; /* of --with-piv, or NULL */
 };
 
 /*
@@ -154,6 +155,20 @@ static enum ukey_status init_ask(struct session *s, const struct pin *present, s
 	return r;
 }
 
+/* PIV sends its codes in the clear: a PIN of ours among them would be everybody's on the bus. */
+static enum ukey_status init_apart(struct tool *t, const struct init *i, const struct pin *so)
+{
+	if (i->codes == NULL || (!piv_codes_have(i->codes, BYTES(so->data, so->len)) &&
+					!piv_codes_have(i->codes, BYTES(i->user.data, i->user.len))))
+		return UKEY_OK;
+	tool_fail(t, UKEY_PIN_POLICY,
+		_("PIN and PUK of the PIV application go over the bus in the clear, and one of them is this token's, "
+		  "too"));
+	tool_hint(t, _("choose another PIN for the token, or another code in %s; nothing was changed"),
+		t->opt[OPT_WITH_PIV]);
+	return UKEY_PIN_POLICY;
+}
+
 /* present: the SO PIN that the token has; NULL for a blank one. */
 static enum ukey_status init_with(struct session *s, const struct pin *present, void *arg)
 {
@@ -166,6 +181,9 @@ static enum ukey_status init_with(struct session *s, const struct pin *present, 
 	const struct pin *so = i->so.data != NULL ? &i->so : present;
 	if (so == NULL)
 		return UKEY_PIN_INPUT;
+	r = init_apart(s->tool, i, so);
+	if (r != UKEY_OK)
+		return r;
 	how.so_pin = so->data;
 	how.so_len = so->len;
 	if (present != NULL) {
@@ -194,9 +212,10 @@ static enum ukey_status init_piv(struct tool *t, struct ukey_piv_setup *setup, s
 		return r;
 	if (made)
 		ui_note(t,
-			_("The codes of the PIV application were made, and are in %s. Keep it where nobody else reads "
-			  "it."),
+			_("Codes for the PIV application were made, and are in %s: the token takes them, now or when "
+			  "you repeat the command. Keep the file where nobody else reads it."),
 			t->opt[OPT_WITH_PIV]);
+	json_object_set_new(t->result, "piv_codes_made", json_boolean(made));
 	piv_codes_setup(*codes, setup);
 	setup->yubico = tool_has(t, OPT_PIV_YUBICO);
 	return UKEY_OK;
@@ -205,7 +224,6 @@ static enum ukey_status init_piv(struct tool *t, struct ukey_piv_setup *setup, s
 static enum ukey_status init_token(struct session *s)
 {
 	struct tool *t = s->tool;
-	struct piv_codes *codes = NULL;
 	struct ukey_piv_setup piv = {.yubico = false};
 	const char *label = tool_has(t, OPT_LABEL) ? t->opt[OPT_LABEL] : s->info.label;
 	struct init i = {.how = {.label = label}};
@@ -213,20 +231,20 @@ static enum ukey_status init_token(struct session *s)
 
 	if (r == UKEY_OK && strlen(label) > 32)
 		r = tool_fail(t, UKEY_USAGE, _("the label is longer than 32 bytes"));
+	if (r == UKEY_OK && tool_has(t, OPT_PIV_YUBICO) && !tool_has(t, OPT_WITH_PIV))
+		r = tool_fail(t, UKEY_USAGE, _("--piv-yubico needs --with-piv"));
 	if (r == UKEY_OK && s->info.life_cycle != UKEY_BLANK)
 		r = ui_confirm(t, s->info.serial, _("This ERASES all keys and certificates on the token %s \"%s\"."),
 			s->info.serial, s->info.label);
-	if (r == UKEY_OK && tool_has(t, OPT_PIV_YUBICO) && !tool_has(t, OPT_WITH_PIV))
-		r = tool_fail(t, UKEY_USAGE, _("--piv-yubico needs --with-piv"));
 	if (r == UKEY_OK && tool_has(t, OPT_WITH_PIV)) {
-		r = init_piv(t, &piv, &codes);
+		r = init_piv(t, &piv, &i.codes);
 		i.how.piv = &piv;
 	}
 	if (r == UKEY_OK && s->info.life_cycle != UKEY_BLANK)
 		r = session_use_pin(s, UKEY_SO, init_with, &i, NULL);
 	else if (r == UKEY_OK)
 		r = init_blank(s, &i);
-	piv_codes_free(codes);
+	piv_codes_free(i.codes);
 	pin_clear(&i.so);
 	pin_clear(&i.user);
 	return r;

@@ -96,6 +96,15 @@ static enum ukey_status wrong_password(struct reading *r)
 	return UKEY_DECRYPT_FAILED;
 }
 
+/* After the reason. */
+static enum ukey_status no_key(struct reading *r)
+{
+	tool_hint(r->tool,
+		_("ask whoever made the file for one with the private key; a certificate alone goes to its key with: "
+		  "ukey cert import"));
+	return UKEY_DATA_INVALID;
+}
+
 /* ---- PKCS#12 ---- */
 
 /* Files of the past are encrypted with RC2, which OpenSSL keeps apart. */
@@ -127,8 +136,10 @@ static enum ukey_status read_pkcs12(struct reading *r, PKCS12 *p12, struct key_f
 	ERR_clear_error();
 	if (PKCS12_parse(p12, password, &out->key, &out->cert, &others) != 1)
 		s = tool_fail_openssl(r->tool, UKEY_DATA_INVALID);
-	else if (out->key == NULL)
-		s = tool_fail(r->tool, UKEY_DATA_INVALID, _("%s: there is no private key in it"), r->path);
+	else if (out->key == NULL) {
+		tool_fail(r->tool, UKEY_DATA_INVALID, _("%s: there is no private key in it"), r->path);
+		s = no_key(r);
+	}
 	out->others = others != NULL ? (unsigned)sk_X509_num(others) : 0;
 	sk_X509_pop_free(others, X509_free);
 	return s;
@@ -175,9 +186,11 @@ static enum ukey_status read_key(struct reading *r, struct key_file *out)
 	if (out->key == NULL && r->password.data != NULL)
 		return wrong_password(r);
 	ERR_clear_error();
-	if (out->key == NULL)
-		return tool_fail(
+	if (out->key == NULL) {
+		tool_fail(
 			r->tool, UKEY_DATA_INVALID, _("%s: neither PKCS#12 nor a private key in PEM or DER"), r->path);
+		return no_key(r);
+	}
 	if (!der)
 		find_certificate(r, out);
 	return UKEY_OK;

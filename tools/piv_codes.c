@@ -78,10 +78,21 @@ static bool take_key(char *value, struct piv_codes *c)
 	return false;
 }
 
+/* Editors leave a return or blanks at a line's end, where nobody sees them. */
+static void trim(char *line)
+{
+	size_t n = strlen(line);
+
+	while (n > 0 && strchr(" \t\r", line[n - 1]) != NULL)
+		line[--n] = '\0';
+}
+
 static bool take_line(char *line, struct piv_codes *c)
 {
-	char *value = strchr(line, ' ');
+	char *value;
 
+	trim(line);
+	value = strchr(line, ' ');
 	if (line[0] == '\0' || line[0] == '#')
 		return true;
 	if (value == NULL)
@@ -94,6 +105,12 @@ static bool take_line(char *line, struct piv_codes *c)
 	return strcmp(line, "management-key") == 0 && take_key(value, c);
 }
 
+static enum ukey_status no_codes(struct tool *t)
+{
+	tool_hint(t, _("mend the file, or name one that is not there yet: it is made, with codes of chance"));
+	return UKEY_USAGE;
+}
+
 static enum ukey_status parse(struct tool *t, const char *path, char *text, struct piv_codes *c)
 {
 	unsigned number = 0;
@@ -102,17 +119,20 @@ static enum ukey_status parse(struct tool *t, const char *path, char *text, stru
 		char *end = strchr(line, '\n');
 		if (end != NULL)
 			*end = '\0';
-		if (!take_line(line, c))
-			return tool_fail(t, UKEY_USAGE,
+		if (!take_line(line, c)) {
+			tool_fail(t, UKEY_USAGE,
 				_("%s, line %u: expected \"pin\" and 6 to 8 digits, \"puk\" and 6 to 8 characters, or "
 				  "\"management-key\", tdes, aes128, aes192 or aes256, and the key in hexadecimal "
 				  "digits"),
 				path, number + 1);
+			return no_codes(t);
+		}
 		line = end != NULL ? end + 1 : NULL;
 	}
-	if (c->pin[0] == '\0' || c->puk[0] == '\0' || c->key_len == 0)
-		return tool_fail(
-			t, UKEY_USAGE, _("%s: a line is missing: pin, puk and management-key are needed"), path);
+	if (c->pin[0] == '\0' || c->puk[0] == '\0' || c->key_len == 0) {
+		tool_fail(t, UKEY_USAGE, _("%s: a line is missing: pin, puk and management-key are needed"), path);
+		return no_codes(t);
+	}
 	return UKEY_OK;
 }
 
@@ -214,6 +234,16 @@ void piv_codes_setup(const struct piv_codes *c, struct ukey_piv_setup *setup)
 	setup->algorithm = c->algorithm;
 	setup->key = c->key;
 	setup->key_len = c->key_len;
+}
+
+static bool same(const char *code, struct bytes pin)
+{
+	return bytes_equal_secret(BYTES((const uint8_t *)code, strlen(code)), pin);
+}
+
+bool piv_codes_have(const struct piv_codes *c, struct bytes pin)
+{
+	return same(c->pin, pin) || same(c->puk, pin);
 }
 
 void piv_codes_free(struct piv_codes *c)

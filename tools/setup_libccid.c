@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/setup.h"
@@ -251,6 +252,13 @@ bool setup_libccid_knows(const char *path, unsigned vendor, unsigned product)
 	return known;
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 void setup_libccid(struct setup *s)
 {
 	const char *wanted = s->t->opt[OPT_LIST];
@@ -261,8 +269,13 @@ void setup_libccid(struct setup *s)
 		setup_say(s, s->mode == SETUP_ADD ? SETUP_PROBLEM : SETUP_UNUSED, "",
 			_("install it: apt install libccid"), _("libccid is not installed"));
 	else if (real == NULL)
-		setup_say(
-			s, SETUP_PROBLEM, path, _("install it: apt install libccid"), "%s: %s", path, strerror(errno));
+		setup_say(s, SETUP_PROBLEM, path,
+			wanted != NULL ? _("give --list the name of libccid's list, or leave it away")
+				       : _("install it: apt install libccid"),
+			"%s: %s", path, strerror(errno));
+	else if (wanted != NULL && is_folder(real))
+		setup_say(s, SETUP_PROBLEM, path, _("give --list the name of libccid's list, or leave it away"),
+			_("%s is not a file"), path);
 	else
 		setup_place(s, wanted != NULL ? real : path, edit_libccid);
 	free(real);

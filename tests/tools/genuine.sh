@@ -51,7 +51,7 @@ js 0 "info in JSON" '.token.pin_policy.channel_only == false' info --token alice
 ex 0 "init back" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin
 ex 0 "init --with-piv makes codes" "are in codes" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin --with-piv codes
 try "codes for their owner alone" test "$(stat -c %a codes)" = 600
-try "three of them" grep -cqE "^(pin [0-9]{8}|puk [0-9]{8}|management-key tdes [0-9a-fA-F]{48})$" codes
+same "three of them" 3 "$(grep -cE "^(pin [0-9]{8}|puk [0-9]{8}|management-key tdes [0-9a-fA-F]{48})$" codes)"
 js 0 "info in JSON: PIV" '.token.piv and (.token.piv_yubico | not)' info --token alice
 ex 0 "info in words: PIV" "sent in the clear" info --token alice
 cp codes codes.before
@@ -65,6 +65,29 @@ printf 'pin 123456\npuk 12345678\n' >codes.bad
 ex 2 "a key that is missing" "a line is missing" init --yes --token alice --so-pin-file so --new-pin-file pin --with-piv codes.bad
 ex 2 "--piv-yubico alone" "needs --with-piv" init --yes --token alice --so-pin-file so --new-pin-file pin --piv-yubico
 js 0 "and nothing was erased by all that" '.token.piv_yubico' info --token alice
+piv=(init --yes --token alice --label alice --so-pin-file so --new-pin-file pin)
+mkdir folder
+: >empty
+printf 'pin 1234567\npuk 12345678\nmanagement-key aes128 00\n' >short
+printf '%s\n' "pin 583917" "puk 12345678" "management-key aes128 000102030405060708090a0b0c0d0e0f" >same
+printf '# of an editor\r\npin 246813 \r\npuk 86420975\t\r\nmanagement-key aes128 000102030405060708090a0b0c0d0e0f\r\n' >returns
+ex 7 "a folder is no file of codes" "Is a directory" "${piv[@]}" --with-piv folder
+ex 7 "nor is what cannot be made" "No such file" "${piv[@]}" --with-piv nowhere/codes
+ex 2 "an empty one" "a line is missing" "${piv[@]}" --with-piv empty
+ex 2 "a key that is too short: which line" "short, line 3" "${piv[@]}" --with-piv short
+ex 2 "and what to do" "name one that is not there yet" "${piv[@]}" --with-piv short
+ex 45 "the token's own PIN is none that goes in the clear" "one of them is this token's" "${piv[@]}" --with-piv same
+printf '%s\n' "pin 246813" "puk 87654321" "management-key aes128 000102030405060708090a0b0c0d0e0f" >same
+ex 45 "nor the SO PIN" "choose another PIN" "${piv[@]}" --with-piv same
+ex 2 "--piv-yubico alone, told before anything is asked" "needs --with-piv" init --token alice --piv-yubico
+js 0 "nothing was changed" '.token.piv_yubico' info --token alice
+ex 7 "codes are made, then it goes wrong" "when you repeat the command" init --yes --token alice --label alice --so-pin-file so \
+	--new-pin-file nothing --with-piv later
+cp later later.before
+js 0 "the repetition takes them" '.piv_codes_made == false' "${piv[@]}" --with-piv later
+try "as they were" cmp later later.before
+js 0 "new ones are told in JSON, too" '.piv_codes_made' "${piv[@]}" --with-piv latest
+ex 0 "returns and blanks at the end of lines" "initialised: ready" "${piv[@]}" --with-piv returns
 ex 0 "init without it takes it away" "initialised: ready" init --yes --token alice --label alice --so-pin-file so --new-pin-file pin
 js 0 "info in JSON: no PIV" '.token.piv | not' info --token alice
 ex 2 "a history that is too deep" "0 to 8" init --yes --token alice --so-pin-file so --new-pin-file pin --pin-history 9

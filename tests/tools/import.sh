@@ -72,6 +72,13 @@ js 89 "in JSON" '.error.name == "KEY_ORIGIN"' key import signs.p12 --password-fi
 ex 7 "a file that is not there" "No such file" key import nothing.p12 --pin-file pin
 ex 66 "a letter is no key" "neither PKCS#12 nor a private key" key import letter --pin-file pin
 ex 66 "a certificate is no key" "neither PKCS#12 nor a private key" key import opens.pem --pin-file pin
+ex 66 "and where that would go" "ukey cert import" key import opens.pem --pin-file pin
+: >empty
+mkdir folder
+ex 66 "an empty file" "neither PKCS#12 nor a private key" key import empty --pin-file pin
+ex 7 "a folder" "Is a directory" key import folder --pin-file pin
+openssl pkcs12 -export -nokeys -in opens.pem -passout file:password -out certificate.p12 2>/dev/null
+ex 66 "a PKCS#12 file without a key" "there is no private key in it" key import certificate.p12 --password-file password --pin-file pin
 ex 65 "an algorithm that the token does not have" "ED25519" key import ed.key --pin-file pin
 ex 65 "a key that is too short" "does not know this algorithm" key import small.key --pin-file pin
 ex 68 "a wrong password" "the password is wrong" key import opens.p12 --password-file wrong --pin-file pin
@@ -88,6 +95,8 @@ ex 0 "it opens what was encrypted for it" "" decrypt letter.p7 -o opened --pin-f
 same "and it is the letter" "$(cat letter)" "$(cat opened)"
 ex 64 "it signs nothing" "not made for this use" sign letter --key-ref 0/x --pin-file pin
 ex 86 "the token makes no statement about it" "can say nothing about this key" key attest --key-ref 0/x --nonce 0102030405060708
+ex 0 "once more: it says where it is already" "has this key already: 0/x" key import rsa.key --container 9 --pin-file pin
+ex 0 "and goes" "" key delete --key-ref 9/x --yes --pin-file pin
 ex 61 "a second one for the same place" "there is one already" key import ec.key --container 0 --pin-file pin
 js 0 "a PKCS#12 file of old Windows" '.key.ref == "1/x" and .key.algorithm == "p384" and .key.usage == "derive" and (.certificate.subject | test("agrees"))' \
 	key import agrees.p12 --password-file password --pin-file pin

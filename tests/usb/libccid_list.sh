@@ -66,6 +66,13 @@ for v, d, n in re.findall(r'^USB_ID\((0x\w+), (0x\w+), "(.*)"\)$', open(sys.argv
 END
 }
 
+wrong_name() # NAME
+{
+	timeout 20 "$build/ukey" setup libccid --list "$1" >said 2>&1
+	test $? = 90 && grep -q "give --list the name" said && ! grep -q "move it away" said
+}
+try "a name that is none" wrong_name nothing
+try "a folder is not to be moved away" wrong_name "$dir"
 chmod 640 list
 try "Debian's list does not name our tokens" state not-set-up
 try "what would be done" setup 0 "+ <string>0x1209</string>" --dry-run
