@@ -216,7 +216,7 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObject, C
 		return rv;
 	if (!s->finding)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	if (!pulObjectCount || p11_bad_input(phObject, ulMaxObjectCount))
+	if (!pulObjectCount || (!phObject && ulMaxObjectCount))
 		return p11_session_leave(s, CKR_ARGUMENTS_BAD);
 	n = s->found_count - s->found_next;
 	if (n > ulMaxObjectCount)

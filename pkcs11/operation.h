@@ -194,10 +194,13 @@ CK_RV p11_operation_ready(struct p11_session *s, const struct p11_operation *op)
 /* A copy of a parameter into `label`. */
 CK_RV p11_keep_label(struct p11_operation *op, const void *data, CK_ULONG len);
 
-/* A pair of pointer and length of a caller. */
+/*
+ * A pair of pointer and length of a caller. Nothing is as long as that: it is what C_GetAttributeValue leaves for an
+ * attribute that could not be had (CK_UNAVAILABLE_INFORMATION), or -1, and sums with it would come round.
+ */
 static inline bool p11_bad_input(const void *data, CK_ULONG len)
 {
-	return !data && len;
+	return (!data && len) || len > PTRDIFF_MAX;
 }
 
 #endif

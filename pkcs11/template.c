@@ -20,9 +20,7 @@ CK_RV p11_template_check(const CK_ATTRIBUTE *list, CK_ULONG count)
 	if (p11_bad_input(list, count))
 		return CKR_ARGUMENTS_BAD;
 	for (CK_ULONG i = 0; i < count; i++) {
-		/* The second: what C_GetAttributeValue left there for an attribute that could not be had. */
-		if (p11_bad_input(list[i].pValue, list[i].ulValueLen) ||
-			list[i].ulValueLen == CK_UNAVAILABLE_INFORMATION)
+		if (p11_bad_input(list[i].pValue, list[i].ulValueLen))
 			return CKR_ATTRIBUTE_VALUE_INVALID;
 		if (p11_find(list, i, list[i].type))
 			return CKR_TEMPLATE_INCONSISTENT;

@@ -157,7 +157,8 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OB
 
 	if (rv != CKR_OK)
 		return rv;
-	if (!pMechanism || !phKey || !pWrappedKey || p11_bad_input(pTemplate, ulAttributeCount))
+	if (!pMechanism || !phKey || !pWrappedKey || p11_bad_input(pWrappedKey, ulWrappedKeyLen) ||
+		p11_bad_input(pTemplate, ulAttributeCount))
 		return p11_session_leave(s, CKR_ARGUMENTS_BAD);
 	rv = translated(p11_operation_start(s, &op, CKF_UNWRAP, pMechanism, hUnwrappingKey), false);
 	if (rv == CKR_OK) {
