@@ -607,13 +607,14 @@ static CK_RV change_data(struct p11_session *s, const struct p11_view *v, const 
 	return rv;
 }
 
-static CK_RV change_session(struct p11_session *s, const struct p11_view *v, const struct change *c)
+static CK_RV change_session(struct p11_session *s, const struct p11_view *v, const struct change *c, bool *changed)
 {
 	const struct p11_attributes *old = v->object.attributes;
 	struct p11_attributes *new;
 	bool modifiable = true;
 	CK_RV rv = CKR_OK;
 
+	*changed = false;
 	p11_take_bool(old->list, old->count, CKA_MODIFIABLE, &modifiable, NULL);
 	if (!modifiable)
 		return CKR_ACTION_PROHIBITED;
@@ -624,15 +625,13 @@ static CK_RV change_session(struct p11_session *s, const struct p11_view *v, con
 	if (rv != CKR_OK)
 		return rv;
 	new = p11_attributes_new(c->list, c->count, old->list, old->count);
-	return new ? p11_object_replace(s->slot, v->object.handle, new) : CKR_HOST_MEMORY;
+	return new ? p11_object_replace(v, new, changed) : CKR_HOST_MEMORY;
 }
 
 static CK_RV change(struct p11_session *s, struct p11_view *v, struct change *c)
 {
 	CK_RV rv;
 
-	if (v->object.kind == P11_SESSION_OBJECT)
-		return change_session(s, v, c);
 	if (v->object.kind == P11_PROFILE || v->object.kind == P11_MECHANISM)
 		return CKR_ACTION_PROHIBITED;
 	rv = read_change(v, c);
@@ -660,11 +659,13 @@ CK_RV C_SetAttributeValue(
 	if (p11_bad_input(pTemplate, ulCount) || !ulCount)
 		return p11_session_leave(s, CKR_ARGUMENTS_BAD);
 	rv = p11_template_check(pTemplate, ulCount);
-	if (rv == CKR_OK)
+	for (bool changed = false; rv == CKR_OK && !changed;) {
 		rv = p11_view_open(s, hObject, &view);
-	if (rv != CKR_OK)
-		return p11_session_leave(s, rv);
-	rv = change(s, &view, &c);
-	p11_view_close(&view);
+		if (rv != CKR_OK)
+			break;
+		changed = view.object.kind != P11_SESSION_OBJECT;
+		rv = changed ? change(s, &view, &c) : change_session(s, &view, &c, &changed);
+		p11_view_close(&view);
+	}
 	return p11_session_leave(s, rv);
 }

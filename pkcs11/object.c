@@ -522,34 +522,53 @@ static void take_attributes(struct p11_object *object, struct p11_attributes *at
 	p11_take_bool(attributes->list, attributes->count, CKA_PRIVATE, &object->is_private, NULL);
 }
 
+/*
+ * While the value was made, by the token perhaps, another thread may have closed the session or logged out: what ends
+ * with those has ended already, and nobody would look for this one again. Both locks are held.
+ */
+static CK_RV still_welcome(struct p11_session *s, const struct p11_object *o)
+{
+	if (s->closed)
+		return CKR_SESSION_CLOSED;
+	return o->is_private && p11_role(s) != UKEY_USER ? CKR_USER_NOT_LOGGED_IN : CKR_OK;
+}
+
 CK_RV p11_object_add(struct p11_session *s, struct p11_attributes *attributes, CK_OBJECT_HANDLE *handle)
 {
 	struct p11_object o = {.kind = P11_SESSION_OBJECT, .owner = s->handle};
-	CK_RV rv = CKR_HOST_MEMORY;
+	CK_RV rv;
 
 	take_attributes(&o, attributes);
+	p11_lock();
 	pthread_mutex_lock(&s->slot->lock);
-	if (make_room(s->slot, 1)) {
+	rv = still_welcome(s, &o);
+	if (rv == CKR_OK && !make_room(s->slot, 1))
+		rv = CKR_HOST_MEMORY;
+	if (rv == CKR_OK) {
 		append(s->slot, o);
 		*handle = s->slot->objects[s->slot->object_count - 1].handle;
-		rv = CKR_OK;
 	} else {
 		attributes_let_go(attributes);
 	}
 	pthread_mutex_unlock(&s->slot->lock);
+	p11_unlock();
 	return rv;
 }
 
-CK_RV p11_object_replace(struct p11_slot *slot, CK_OBJECT_HANDLE handle, struct p11_attributes *attributes)
+CK_RV p11_object_replace(const struct p11_view *view, struct p11_attributes *attributes, bool *changed)
 {
+	struct p11_slot *slot = view->slot;
 	struct p11_object *object;
 	CK_RV rv = CKR_OBJECT_HANDLE_INVALID;
 
+	*changed = false;
 	pthread_mutex_lock(&slot->lock);
-	object = lookup(slot, handle);
+	object = lookup(slot, view->object.handle);
 	if (object) {
-		attributes_let_go(object->attributes);
-		take_attributes(object, attributes);
+		*changed = object->attributes == view->object.attributes;
+		attributes_let_go(*changed ? object->attributes : attributes);
+		if (*changed)
+			take_attributes(object, attributes);
 		rv = CKR_OK;
 	} else {
 		attributes_let_go(attributes);

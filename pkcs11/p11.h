@@ -276,8 +276,11 @@ CK_RV p11_objects_sync(struct p11_slot *slot, struct ukey_token *token);
 CK_RV p11_object_handle(struct p11_session *s, enum p11_kind kind, uint8_t number, CK_OBJECT_HANDLE *handle);
 /* Takes over the attributes, also when it fails. */
 CK_RV p11_object_add(struct p11_session *s, struct p11_attributes *attributes, CK_OBJECT_HANDLE *handle);
-/* New attributes of a session object; takes them over, also when it fails. */
-CK_RV p11_object_replace(struct p11_slot *slot, CK_OBJECT_HANDLE handle, struct p11_attributes *attributes);
+/*
+ * New attributes of a session object, made from those of the view; takes them over, also when it fails. Not *changed:
+ * another thread changed the object since, what may be changed is to be asked again.
+ */
+CK_RV p11_object_replace(const struct p11_view *view, struct p11_attributes *attributes, bool *changed);
 /*
  * The private key was destroyed: so were its public key and certificate. Programs destroy those next, as they would
  * have to with tokens that keep them apart: their handles stay good for that alone, until the session ends.

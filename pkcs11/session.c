@@ -134,7 +134,8 @@ static CK_RV removed_meanwhile(const struct p11_session *s, CK_RV rv)
 {
 	struct ukey_token_info info;
 
-	if (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_KEY_HANDLE_INVALID && rv != CKR_OBJECT_HANDLE_INVALID)
+	if (rv != CKR_USER_NOT_LOGGED_IN && rv != CKR_KEY_HANDLE_INVALID && rv != CKR_OBJECT_HANDLE_INVALID &&
+		rv != CKR_SESSION_CLOSED)
 		return rv;
 	ukey_token_info(s->token, &info);
 	return info.present && info.plugged == s->plugged ? rv : CKR_DEVICE_REMOVED;
