@@ -52,14 +52,24 @@ bool fw_piv_pad(struct bytes value, uint8_t to[FW_PIV_CODE_SIZE])
 
 /* ---- trying ---- */
 
-static void log_in(struct fw_channel *channel)
+static void log_in(struct fw_channel *channel, uint8_t bits)
 {
-	channel->security = (uint8_t)(channel->security | fw_pin_role(FW_PIN_PIV));
+	channel->security = (uint8_t)(channel->security | bits);
 }
 
 static void log_out(struct fw_channel *channel)
 {
 	channel->security = (uint8_t)(channel->security & ~fw_pin_role(FW_PIN_PIV));
+}
+
+/* The code was right, but what it was given for is refused: it is as if nobody had tried, not as after a VERIFY. */
+static uint16_t refuse(struct fw *fw, enum fw_pin tried, uint16_t why)
+{
+	struct fw_transaction t = {.count = 0};
+
+	fw_transaction_tries(fw, &t, tried, (uint8_t)(fw->tries[tried] + 1));
+	uint16_t sw = fw_commit(fw, &t);
+	return sw == SW_OK ? why : sw;
 }
 
 /* Old and new, or PUK and new PIN. */
@@ -92,7 +102,7 @@ uint16_t fw_piv_verify(struct fw *fw, const struct fw_command *command, struct b
 	if (sw == SW_OK)
 		sw = fw_pin_give_back(fw, FW_PIN_PIV);
 	if (sw == SW_OK)
-		log_in(command->channel);
+		log_in(command->channel, FW_PIV_PIN | FW_PIV_FRESH);
 	return sw;
 }
 
@@ -145,7 +155,7 @@ static uint16_t set(
 	if (sw == SW_OK)
 		fw_state_revoke(fw, fw_pin_role(pin), command->number);
 	else if (sw != SW_MEMORY_FAILURE)
-		sw = fw_pin_refuse(fw, tried, sw);
+		sw = refuse(fw, tried, sw);
 	return sw;
 }
 
@@ -163,10 +173,10 @@ uint16_t fw_piv_change_reference_data(struct fw *fw, const struct fw_command *co
 	if (sw != SW_OK)
 		return sw;
 	if (pin == FW_PIN_PIV ? !fw_piv_pin_valid(new) : !fw_piv_puk_valid(new))
-		return fw_pin_refuse(fw, pin, SW_WRONG_DATA);
+		return refuse(fw, pin, SW_WRONG_DATA);
 	sw = set(fw, command, pin, new, pin);
 	if (sw == SW_OK && pin == FW_PIN_PIV)
-		log_in(command->channel);
+		log_in(command->channel, FW_PIV_PIN); /* for "always", only VERIFY will do */
 	return sw;
 }
 
@@ -185,7 +195,7 @@ uint16_t fw_piv_reset_retry_counter(struct fw *fw, const struct fw_command *comm
 		return sw;
 	}
 	if (!fw_piv_pin_valid(new))
-		return fw_pin_refuse(fw, FW_PIN_PUK, SW_WRONG_DATA);
+		return refuse(fw, FW_PIN_PUK, SW_WRONG_DATA);
 	return set(fw, command, FW_PIN_PIV, new, FW_PIN_PUK);
 }
 

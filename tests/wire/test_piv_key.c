@@ -152,6 +152,11 @@ static void pin_policies(void **state)
 			(void)ramtoken_transceive(t, wire_hex(between[i]));
 			piv_use(t, strict[s], 0x11, 0x81, m, SW_SECURITY_STATUS);
 		}
+		/* a new PIN is verified, but not by VERIFY */
+		wire(t, "0024008010" PIN_246813 PIN_246813, SW_OK);
+		wire(t, "00200080", SW_OK);
+		wire(t, "0024008010" PIN_246813 PIN_246813, SW_OK);
+		piv_use(t, strict[s], 0x11, 0x81, m, SW_SECURITY_STATUS);
 		/* the blocks of one chain are one command */
 		piv_log_in(t);
 		wire(t, "1087119C04 7C068200", SW_OK);
