@@ -67,7 +67,7 @@ enum fw_object_type {
 #define FW_OBJECT_PIV  FW_OBJECT(FW_TYPE_PIV, 0)
 #define FW_PIV_OBJECTS 1
 #define FW_PIV_KEYS    24 /* slots: piv.h */
-#define FW_PIV_DATA    43 /* objects: piv_data.c */
+#define FW_PIV_DATA    44 /* objects: piv_data.c */
 
 #define FW_OBJECT_SLOTS                                                                                                \
 	(FW_STATE_OBJECTS + 1 + FW_FACTORY_OBJECTS + 9 * FW_CONTAINERS + 2 * FW_CERTIFICATES + 2 * FW_DATA_OBJECTS +   \

@@ -42,7 +42,7 @@ static const struct fw_piv_object objects[] = {
 	{0x5FC123,  FW_ACCESS_PIV_PIN}, /* pairing code */
 	/* Yubico's: administrative data, attestation certificate, container map, root certificates */
 	{0x5FFF00,  FW_ACCESS_ALWAYS},  {ATTESTATION, FW_ACCESS_ALWAYS}, {0x5FFF10, FW_ACCESS_ALWAYS}, {0x5FFF11, FW_ACCESS_ALWAYS},
-	{0x5FFF12,  FW_ACCESS_ALWAYS},  {0x5FFF13, FW_ACCESS_ALWAYS}, {0x5FFF14, FW_ACCESS_ALWAYS},
+	{0x5FFF12,  FW_ACCESS_ALWAYS},  {0x5FFF13, FW_ACCESS_ALWAYS}, {0x5FFF14, FW_ACCESS_ALWAYS}, {0x5FFF15, FW_ACCESS_ALWAYS},
 };
 /* clang-format on */
 
@@ -62,7 +62,7 @@ static uint16_t place_of(const struct fw_piv_object *object)
 	return FW_OBJECT(FW_TYPE_PIV_DATA, (uint16_t)(object - objects));
 }
 
-/* The value of tag 5C: one tag, whole. */
+/* The value of tag 5C: one tag, whole. No tag begins with zero: that is the name of nothing. */
 static bool take_name(struct bytes name, uint32_t *tag)
 {
 	struct cursor c = cursor_of(name);
@@ -72,6 +72,8 @@ static bool take_name(struct bytes name, uint32_t *tag)
 		return false;
 	while (c.left > 0)
 		*tag = *tag << 8 | cursor_u8(&c);
+	if (name.data[0] == 0)
+		*tag = 0;
 	return true;
 }
 

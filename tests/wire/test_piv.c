@@ -394,7 +394,7 @@ static const struct {
 	{0x5FC107, false}, {0x5FC102, false}, {0x5FC105, false}, {0x5FC103, true}, {0x5FC106, false}, {0x5FC108, true},
 	{0x5FC101, false}, {0x5FC10A, false}, {0x5FC10B, false}, {0x5FC109, true}, {0x5FC10C, false}, {0x5FC10D, false},
 	{0x5FC111, false}, {0x5FC120, false}, {0x5FC121, true}, {0x7F61, false}, {0x5FC122, false}, {0x5FC123, true},
-	{0x5FFF00, false}, {0x5FFF10, false}, {0x5FFF14, false},
+	{0x5FFF00, false}, {0x5FFF10, false}, {0x5FFF14, false}, {0x5FFF15, false},
 };
 /* clang-format on */
 
@@ -449,6 +449,11 @@ static void objects_that_are_nobodys(void **state)
 	piv_put(t, 0x7E, wire_hex("4F0BA0000003080000100001005F2F024000"), SW_OK);
 	piv_put(t, 0x7E, wire_hex("4F0BA0000003080000100001005F2F026010"), SW_WRONG_DATA);
 	wire(t, "00CB3FFF025C0000", SW_WRONG_DATA);
+	/* a tag is its bytes, not a number: zeros before it make another one */
+	wire(t, "00CB3FFF045C02007E00", SW_NOT_FOUND);
+	wire(t, "00CB3FFF055C0300007E00", SW_NOT_FOUND);
+	wire(t, "00CB3FFF055C03007F6100", SW_NOT_FOUND);
+	wire(t, "00DB3FFF085C03007F61530101", SW_FUNCTION_NOT_SUPPORTED);
 	wire(t, "00CB3FFF065C045FC1020000", SW_WRONG_DATA);
 	wire(t, "00CB3FFF055D035FC10200", SW_WRONG_DATA);
 	wire(t, "00CB3FFE055C035FC10200", SW_WRONG_P1P2);
