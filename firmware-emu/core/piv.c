@@ -31,7 +31,7 @@ static const struct fw_row rows[] = {
 	{false, 0xF9, FW_P1_ANY, 0x00, 0x00, 0x00,  FW_DATA_NONE,     IO,  FW_ACCESS_ALWAYS,      FW_WAY_ANY,  fw_piv_attest},
 	{false, 0xFA, FW_P1_ANY, 0x00, 0x01, 0xFF,  FW_DATA_NONE,     IO,  FW_ACCESS_PIV_BOTH,    FW_WAY_ANY,  fw_piv_set_retries},
 	{false, 0xFB, FW_P1_IS,  0x00, 0x00, 0x00,  FW_DATA_NONE,     IO,  FW_ACCESS_PIV_BLOCKED, FW_WAY_ANY,  fw_piv_reset},
-	{false, 0xFF, FW_P1_IS,  0xFF, 0xFE, 0xFF,  FW_DATA_REQUIRED, IO,  FW_ACCESS_PIV_ADMIN,   FW_WAY_ANY,  fw_piv_set_management_key},
+	{false, 0xFF, FW_P1_IS,  0xFF, 0xFD, 0xFF,  FW_DATA_REQUIRED, IO,  FW_ACCESS_PIV_ADMIN,   FW_WAY_ANY,  fw_piv_set_management_key},
 };
 #define ROWS        (sizeof(rows) / sizeof(rows[0]))
 #define YUBICO_ROWS 7

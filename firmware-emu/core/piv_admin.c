@@ -280,7 +280,7 @@ uint16_t fw_piv_authenticate(struct fw *fw, const struct fw_command *command, st
 	return SW_WRONG_DATA;
 }
 
-/* Yubico: algorithm, 9B, length, key; P2 FE: its use wants the button. */
+/* Yubico: algorithm, 9B, length, key; P2 FE, FD: its use wants the button, always or "cached". */
 uint16_t fw_piv_set_management_key(struct fw *fw, const struct fw_command *command, struct builder *answer)
 {
 	struct cursor c = cursor_of(command->data);
@@ -297,7 +297,7 @@ uint16_t fw_piv_set_management_key(struct fw *fw, const struct fw_command *comma
 	if (fw_piv_record_read(fw, &r)) {
 		sw = SW_WRONG_DATA;
 		if (set_key(&r, number, key)) {
-			r.touch = command->p2 == 0xFF ? FW_PIV_TOUCH_NEVER : FW_PIV_TOUCH_ALWAYS;
+			r.touch = (uint8_t)(FW_PIV_TOUCH_NEVER + (0xFF - command->p2));
 			fw_piv_record_put(&t, &r, &new);
 			sw = fw_commit(fw, &t);
 		}

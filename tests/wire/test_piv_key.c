@@ -328,6 +328,10 @@ static void retries_and_management_key(void **state)
 	piv_admin_with(t, 0x03, KEY_OURS, SW_SECURITY_STATUS);
 	t->hal.button = true;
 	piv_admin_with(t, 0x03, KEY_OURS, SW_OK);
+	wire(t, "00FFFFFD1B039B18" KEY_OURS, SW_OK); /* "cached": there is no clock, each use wants the button */
+	assert_string_equal(wire_text(wire(t, "00F7009B00", SW_OK)), "01010302020003050100");
+	t->hal.button = false;
+	piv_admin_with(t, 0x03, KEY_OURS, SW_SECURITY_STATUS);
 	ramtoken_free(t);
 }
 
