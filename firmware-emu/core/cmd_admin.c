@@ -205,8 +205,8 @@ uint16_t fw_initialize(struct fw *fw, const struct fw_command *command, struct b
 
 	s.piv = (struct fw_piv_setup){.record = {0}};
 	if (!parse_initialize(fw, command->data, &s))
-		return SW_WRONG_DATA;
-	if (fw->life != FW_BLANK)
+		sw = SW_WRONG_DATA;
+	if (sw == SW_OK && fw->life != FW_BLANK)
 		sw = fw_pin_try(fw, command, FW_PIN_SO, s.present_so_pin);
 	if (sw == SW_OK)
 		sw = set_up(fw, &s);
