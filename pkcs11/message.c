@@ -9,12 +9,20 @@
  */
 #include "pkcs11/p11.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "common/secmem.h"
 
 /* Fewer random bits than these would meet again too soon. */
-#define RANDOM_BITS_MIN 64
+#define RANDOM_BITS_MIN  64
+#define COUNTER_BITS_MIN 32
+
+/*
+ * Messages whose IV is a count have one for all operations and keys: the next operation with the same key (or a copy of
+ * it) and the same fixed bits would begin with the same IVs otherwise, and two of those open GCM to everybody.
+ */
+static _Atomic uint64_t counted;
 
 /* ---- parameters ---- */
 
@@ -30,15 +38,15 @@ static CK_RV read_parameters(const void *parameter, CK_ULONG len, CK_GCM_MESSAGE
 	return CKR_OK;
 }
 
-/* The count of messages in the bits from the right, put there or mixed in. */
-static CK_RV count_in(struct p11_operation *op, CK_ULONG bits, bool mix)
+/* A count in the bits from the right, put there or mixed in. */
+static CK_RV count_in(struct p11_operation *op, uint64_t count, CK_ULONG bits, bool mix)
 {
-	if (bits < 64 && op->messages >> bits)
+	if (bits < 64 && count >> bits)
 		return CKR_TOKEN_RESOURCE_EXCEEDED;
 	for (CK_ULONG i = 0; i < bits; i++) {
 		uint8_t *byte = &op->iv[op->iv_len - 1 - i / 8];
 		const uint8_t bit = (uint8_t)(1u << i % 8);
-		const bool one = i < 64 && op->messages >> i & 1;
+		const bool one = i < 64 && count >> i & 1;
 
 		if (!mix)
 			*byte = one ? *byte | bit : *byte & (uint8_t)~bit;
@@ -46,6 +54,13 @@ static CK_RV count_in(struct p11_operation *op, CK_ULONG bits, bool mix)
 			*byte ^= bit;
 	}
 	return CKR_OK;
+}
+
+static CK_RV counter_in(struct p11_operation *op, CK_ULONG bits)
+{
+	if (bits < COUNTER_BITS_MIN)
+		return CKR_MECHANISM_PARAM_INVALID;
+	return count_in(op, atomic_fetch_add(&counted, 1), bits, false);
 }
 
 static CK_RV random_in(struct p11_operation *op, CK_ULONG bits)
@@ -65,7 +80,10 @@ static CK_RV random_in(struct p11_operation *op, CK_ULONG bits)
 	return CKR_OK;
 }
 
-/* The first message's IV is what the counts are mixed into, its own count included; it is not asked for again. */
+/*
+ * The first message's IV is what the counts of this operation are mixed into, its own count included; it is not asked
+ * for again. Both ends of a TLS 1.3 connection count so, from 0: that IV must be a new one each time.
+ */
 static CK_RV mixed(struct p11_operation *op, CK_ULONG bits)
 {
 	if (!op->label) {
@@ -77,7 +95,7 @@ static CK_RV mixed(struct p11_operation *op, CK_ULONG bits)
 	if (op->label_len != op->iv_len)
 		return CKR_MECHANISM_PARAM_INVALID;
 	bytes_copy(op->iv, BYTES(op->label, op->label_len));
-	return count_in(op, bits, true);
+	return count_in(op, op->messages, bits, true);
 }
 
 /* An IV by the wish of the caller, who finds it in his parameters. */
@@ -98,7 +116,7 @@ static CK_RV make_iv(struct p11_operation *op, const CK_GCM_MESSAGE_PARAMS *p)
 	if (generator == CKG_GENERATE_RANDOM)
 		rv = random_in(op, bits);
 	else
-		rv = generator == CKG_GENERATE_COUNTER ? count_in(op, bits, false) : mixed(op, bits);
+		rv = generator == CKG_GENERATE_COUNTER ? counter_in(op, bits) : mixed(op, bits);
 	if (rv != CKR_OK)
 		return rv;
 	op->messages++;

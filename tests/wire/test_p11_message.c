@@ -104,6 +104,40 @@ static void test_parts(void **state)
 	ok(f->C_MessageDecryptFinal(s));
 }
 
+/*
+ * Who begins anew with the same key and the same fixed bits gets no IV again: one that comes twice gives away what was
+ * encrypted, and the key that authenticates.
+ */
+static void test_no_iv_twice(void **state)
+{
+	static const struct {
+		CK_GENERATOR_FUNCTION generator;
+		CK_ULONG fixed;
+	} rows[] = {
+		{CKG_GENERATE,         64},
+                {CKG_GENERATE_COUNTER, 32},
+                {CKG_GENERATE,         32},
+                {CKG_GENERATE_COUNTER, 64}
+        };
+	CK_OBJECT_HANDLE copy;
+	CK_BYTE seen[3][12], in[5] = {0};
+
+	(void)state;
+	ok(f->C_CopyObject(s, key, NULL, 0, &copy));
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (int k = 0; k < 3; k++) {
+			CK_GCM_MESSAGE_PARAMS p = parameters(rows[i].generator, rows[i].fixed);
+
+			n = sizeof(out);
+			ok(f->C_MessageEncryptInit(s, &gcm, k == 2 ? copy : key));
+			ok(f->C_EncryptMessage(s, &p, sizeof(p), NULL, 0, in, sizeof(in), out, &n));
+			ok(f->C_MessageEncryptFinal(s));
+			memcpy(seen[k], iv, 12);
+			for (int j = 0; j < k; j++)
+				assert_memory_not_equal(seen[j], iv, 12);
+		}
+}
+
 /* IVs made here: each message has one that none had before, and what is fixed stays. */
 static void test_generators(void **state)
 {
@@ -115,9 +149,10 @@ static void test_generators(void **state)
 		{CKG_GENERATE,             0,  false},
 		{CKG_GENERATE,             32, true },
 		{CKG_GENERATE_COUNTER,     32, true },
-		{CKG_GENERATE_COUNTER,     93, true },
+		{CKG_GENERATE_COUNTER,     64, true },
 		{CKG_GENERATE_RANDOM,      32, false},
 		{CKG_GENERATE_COUNTER_XOR, 32, false},
+		{CKG_GENERATE_COUNTER_XOR, 93, false},
 	};
 	CK_BYTE start[12], seen[8][12], in[5] = {1, 2, 3, 4, 5}, back[5];
 
@@ -137,7 +172,7 @@ static void test_generators(void **state)
 			for (CK_BYTE j = 0; j < k; j++)
 				assert_memory_not_equal(seen[j], iv, 12);
 			if (rows[i].counts)
-				assert_int_equal(iv[11] & 7, k);
+				assert_int_equal((CK_BYTE)(iv[11] - seen[0][11]), k);
 			if (rows[i].generator == CKG_GENERATE_COUNTER_XOR)
 				assert_int_equal(iv[11], start[11] ^ k);
 			q = parameters(CKG_NO_GENERATE, 0);
@@ -155,7 +190,7 @@ static void test_generators(void **state)
 
 static void test_refused(void **state)
 {
-	CK_GCM_MESSAGE_PARAMS good = parameters(CKG_NO_GENERATE, 0), bad[8];
+	CK_GCM_MESSAGE_PARAMS good = parameters(CKG_NO_GENERATE, 0), bad[9];
 	CK_MECHANISM cbc = {CKM_AES_CBC, iv, 16};
 	CK_BBOOL no = CK_FALSE;
 
@@ -171,6 +206,8 @@ static void test_refused(void **state)
 	bad[6].ulTagBits = 24;
 	bad[7].ivGenerator = CKG_GENERATE_RANDOM;
 	bad[7].ulIvFixedBits = 96;
+	bad[8].ivGenerator = CKG_GENERATE_COUNTER;
+	bad[8].ulIvFixedBits = 65;
 	is(f->C_MessageEncryptInit(s, &cbc, key), CKR_MECHANISM_INVALID);
 	is(f->C_MessageEncryptInit(s, &gcm, 4711), CKR_KEY_HANDLE_INVALID);
 	is(f->C_MessageEncryptInit(s, NULL, 0), CKR_ARGUMENTS_BAD);
@@ -197,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_whole),
 		TEST(test_parts),
+		TEST(test_no_iv_twice),
 		TEST(test_generators),
 		TEST(test_refused),
 	};
