@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was opened in the PIV application (protocol 9) stays where it was opened: on its logical channel, in its secure
+ * session, with the codes and the application of its time. And a token of older firmware gets the application, too.
+ */
+#include <string.h>
+
+#include "firmware-emu/core/state.h"
+#include "tests/wire/personal.h"
+#include "tests/wire/piv.h"
+
+#define ALL  (PIV_FLAGS | PIV_YUBICO)
+#define SIGN "7C05820081010A"
+
+static void select_on(struct ramtoken *t, uint8_t channel)
+{
+	wire_apdu(t, 0x00, 0x70, 0, channel, BYTES_NONE, 0, SW_OK);
+	wire_apdu(t, channel, 0xA4, 0x04, 0, wire_hex("A000000308"), APDU_LE_MAX, SW_OK);
+}
+
+/* ---- logical channels ---- */
+
+static void a_channel_opens_nothing_on_another(void **state)
+{
+	struct ramtoken *t = piv_token(ALL);
+	uint8_t raw[32], challenge[8];
+
+	(void)state;
+	piv_admin(t);
+	piv_generate(t, 0x9A, 0x11, 0, 0);
+	piv_generate(t, 0x9C, 0x11, 0, 0);
+	select_on(t, 1);
+	piv_log_in(t);
+	wire_apdu(t, 1, 0x20, 0, 0x80, BYTES_NONE, 0, 0x63C3);
+	wire_apdu(t, 1, 0x87, 0x11, 0x9A, wire_hex(SIGN), APDU_LE_MAX, SW_SECURITY_STATUS);
+	wire_apdu(t, 1, 0xDB, 0x3F, 0xFF, wire_hex("5C035FC10A530101"), 0, SW_SECURITY_STATUS);
+	/* "the command before" is the one before on this channel */
+	wire_apdu(t, 0, 0x87, 0x11, 0x9C, wire_hex(SIGN), APDU_LE_MAX, SW_OK);
+	wire_apdu(t, 1, 0x20, 0, 0x80, wire_hex(PIN_246813), 0, SW_OK);
+	wire_apdu(t, 0, 0x87, 0x11, 0x9C, wire_hex(SIGN), APDU_LE_MAX, SW_SECURITY_STATUS);
+	wire_apdu(t, 1, 0x87, 0x11, 0x9C, wire_hex(SIGN), APDU_LE_MAX, SW_OK);
+	/* nor is a challenge of one answered on the other */
+	memcpy(challenge, wire(t, "0087039B047C02810000", SW_OK).data + 4, 8);
+	struct builder b = builder_of(raw, sizeof(raw));
+	size_t body = tlv_begin(&b, 0x7C);
+	tlv_put(&b, 0x82, piv_encrypt(0x03, KEY_OURS, BYTES_OF(challenge), 0));
+	tlv_end(&b, body);
+	wire_apdu(t, 1, 0x87, 0x03, 0x9B, builder_bytes(&b), 0, SW_SECURITY_STATUS);
+	wire_apdu(t, 0, 0x87, 0x03, 0x9B, builder_bytes(&b), 0, SW_OK);
+	/* a wrong PIN ends the state where it was given; a new PIN, everywhere else */
+	wire_apdu(t, 1, 0x20, 0, 0x80, wire_hex(PIN_WRONG), 0, 0x63C2);
+	wire(t, "00200080", SW_OK);
+	wire_apdu(t, 1, 0x24, 0, 0x80, wire_hex(PIN_246813 PIN_998877), 0, SW_OK);
+	wire(t, "00200080", 0x63C3);
+	wire_apdu(t, 1, 0x20, 0, 0x80, BYTES_NONE, 0, SW_OK);
+	wire_apdu(t, 0, 0x2C, 0, 0x80, wire_hex(PUK_OURS PIN_246813), 0, SW_OK);
+	wire_apdu(t, 1, 0x20, 0, 0x80, BYTES_NONE, 0, 0x63C3);
+	wire(t, "00200080", 0x63C3);
+	/* a new management key, too; who set it stays in */
+	wire(t, "00FFFFFF1B039B18" KEY_KNOWN, SW_OK);
+	wire(t, "00DB3FFF085C035FC10A530101", SW_OK);
+	ramtoken_free(t);
+}
+
+/* Everything that is open when PIV is taken away, made anew or made another. */
+static void a_new_life_finds_nothing_open(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t flags;
+		bool stays; /* the same application is selected then */
+	} lives[] = {
+		{PIV_TEMPLATE, ALL,       true },
+		{PIV_TEMPLATE, PIV_FLAGS, false},
+		{NULL,         0,         false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+		struct ramtoken *t = piv_token(ALL);
+		wire(t, SELECT_UKEY, SW_OK);
+		select_on(t, 1);
+		wire_apdu(t, 1, 0x20, 0, 0x80, wire_hex(PIN_246813), 0, SW_OK);
+		assert_int_equal(piv_initialize(t, lives[i].flags, lives[i].what), SW_OK);
+		wire_apdu(t, 1, 0x20, 0, 0x80, BYTES_NONE, 0, lives[i].stays ? 0x63C3 : SW_WRONG_P1P2);
+		wire_apdu(t, 1, 0x84, 0, 0, BYTES_NONE, 8, lives[i].stays ? SW_INS_NOT_SUPPORTED : SW_OK);
+		assert_int_equal(wire_info(t, 0x90).data[0], 0);
+		ramtoken_free(t);
+	}
+}
+
+/* ---- secure channel ---- */
+
+static struct ramtoken *personalised(struct personal *p)
+{
+	struct ramtoken *t = ramtoken_new(NULL);
+	uint8_t setup[256];
+	struct builder b = builder_of(setup, sizeof(setup));
+
+	/* the longest transaction that INITIALIZE has: user PIN, its history, PIV */
+	t->hal.fresh_keys = true;
+	personal_make(t, NULL, p);
+	builder_put(&b, wire_hex("8000 8108 3837363534333231 8306 313233343536 8A05 062000080F"));
+	tlv_put(&b, 0xA9, wire_hex(PIV_TEMPLATE));
+	assert_int_equal(personal_initialize(t, builder_bytes(&b)), SW_OK);
+	piv_select(t);
+	return t;
+}
+
+static uint16_t send(struct ramtoken *t, struct scp_session *s, uint8_t ins, uint8_t p1, uint8_t p2, struct bytes data,
+	struct bytes *answer)
+{
+	return personal_send(t, 0, s, &(struct apdu){0x00, ins, p1, p2, data, APDU_LE_MAX, true}, answer);
+}
+
+static void it_works_inside_a_session_and_ends_with_it(void **state)
+{
+	struct personal p;
+	struct ramtoken *t = personalised(&p);
+	struct scp_session s;
+	struct bytes answer;
+
+	(void)state;
+	piv_admin(t);
+	piv_generate(t, 0x9C, 0x11, 0, 0);
+	piv_log_in(t);
+	/* a session begins with nothing open */
+	personal_open(t, 0, p.device_point, &s);
+	assert_int_equal(send(t, &s, 0x20, 0, 0x80, BYTES_NONE, NULL), 0x63C3);
+	assert_int_equal(send(t, &s, 0xDB, 0x3F, 0xFF, wire_hex("5C035FC10A530101"), NULL), SW_SECURITY_STATUS);
+	assert_int_equal(send(t, &s, 0x20, 0, 0x80, wire_hex(PIN_246813), NULL), SW_OK);
+	assert_int_equal(send(t, &s, 0x87, 0x11, 0x9C, wire_hex(SIGN), &answer), SW_OK);
+	assert_int_equal(answer.data[0], 0x7C);
+	assert_int_equal(send(t, &s, 0x87, 0x11, 0x9C, wire_hex(SIGN), NULL), SW_SECURITY_STATUS);
+	assert_int_equal(send(t, &s, 0xCB, 0x3F, 0xFF, wire_hex("5C035FC102"), &answer), SW_OK);
+	assert_int_equal(answer.len, 61);
+	/* what comes beside the session kills it, and what it opened */
+	wire(t, "00200080", SW_SECURITY_STATUS);
+	wire(t, "00CB3FFF055C035FC10200", SW_SECURITY_STATUS);
+	piv_select(t);
+	wire(t, "00200080", 0x63C3);
+	/* so does SELECT of the same application */
+	personal_open(t, 0, p.device_point, &s);
+	assert_int_equal(send(t, &s, 0x20, 0, 0x80, wire_hex(PIN_246813), NULL), SW_OK);
+	piv_select(t);
+	wire(t, "00200080", 0x63C3);
+	ramtoken_free(t);
+}
+
+/* ---- older firmware ---- */
+
+/* Its counters are two or three; the application comes with INITIALIZE as to a new token. */
+static void an_older_token_gets_it(void **state)
+{
+	static const uint8_t old[] = {5, 9, 0};
+
+	(void)state;
+	for (size_t len = 2; len <= 3; len++) {
+		struct ramtoken *t = ramtoken_new(NULL);
+		const struct fw_change shorter = {.object = FW_OBJECT_TRIES, .part = {BYTES(old, len)}};
+		wire_initialize(t);
+		assert_int_equal(fw_journal_commit(t->fw, &shorter, 1), FW_JOURNAL_OK);
+		ramtoken_power_cycle(t);
+		assert_int_equal(wire_info(t, 0x85).data[0], 5);
+		wire(t, PIV_SELECT, SW_NOT_FOUND);
+		wire_verify(t, 0x81, "no such PIN", 0x63C4);
+		ramtoken_power_cycle(t);
+		assert_int_equal(wire_info(t, 0x85).data[0], 4);
+		assert_int_equal(piv_initialize(t, ALL, PIV_TEMPLATE), SW_OK);
+		ramtoken_power_cycle(t);
+		piv_select(t);
+		wire(t, "00200080", 0x63C3);
+		assert_string_equal(wire_text(wire(t, "00F7008100", SW_OK)), "0101FF05010006020303");
+		ramtoken_free(t);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_channel_opens_nothing_on_another),
+		cmocka_unit_test(a_new_life_finds_nothing_open),
+		cmocka_unit_test(it_works_inside_a_session_and_ends_with_it),
+		cmocka_unit_test(an_older_token_gets_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
