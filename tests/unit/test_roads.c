@@ -10,6 +10,7 @@
 #include "driver/transport/usb.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,35 +89,52 @@ static void waits_end_in_time(void **state)
 	}
 }
 
-static void *wait_for_ever(void *arg)
+struct waiting {
+	int milliseconds;
+	enum ukey_status outcome;
+};
+
+static atomic_int begun;
+
+static void *wait_so_long(void *arg)
 {
-	*(enum ukey_status *)arg = wait_for(-1);
+	struct waiting *w = arg;
+
+	atomic_fetch_add(&begun, 1);
+	w->outcome = wait_for(w->milliseconds);
 	return NULL;
 }
 
-static void *wait_a_while(void *arg)
-{
-	*(enum ukey_status *)arg = wait_for(300);
-	return NULL;
-}
-
-/* Some wait for ever, some end on their own in the middle of it: each ends as it should, and none is left. */
+/*
+ * Some wait for ever, some for a while: one cancel ends all that still wait, and none is left. In every other round the
+ * short ones end on their own before it. The time is for the last to go from its first line into the wait.
+ */
 static void one_cancel_ends_all(void **state)
 {
-	pthread_t threads[WAITERS];
-	enum ukey_status outcomes[WAITERS];
-
 	(void)state;
 	for (int round = 0; round < 8; round++) {
-		for (int i = 0; i < WAITERS; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, i % 3 == 2 ? wait_a_while : wait_for_ever,
-						 &outcomes[i]),
-				0);
-		pause_ms(round % 2 ? 600 : 100);
+		const bool on_their_own = round % 2;
+		pthread_t threads[WAITERS];
+		struct waiting waiting[WAITERS];
+
+		atomic_store(&begun, 0);
+		for (int i = 0; i < WAITERS; i++) {
+			waiting[i].milliseconds = i % 3 != 2 ? -1 : on_their_own ? 300 : 60 * 1000;
+			assert_int_equal(pthread_create(&threads[i], NULL, wait_so_long, &waiting[i]), 0);
+		}
+		while (atomic_load(&begun) < WAITERS)
+			pause_ms(10);
+		pause_ms(400);
+		for (int i = 2; on_their_own && i < WAITERS; i += 3) {
+			pthread_join(threads[i], NULL);
+			assert_int_equal(waiting[i].outcome, UKEY_TIMEOUT);
+		}
 		transport_roads.cancel(t);
 		for (int i = 0; i < WAITERS; i++) {
+			if (i % 3 == 2 && on_their_own)
+				continue;
 			pthread_join(threads[i], NULL);
-			assert_int_equal(outcomes[i], i % 3 == 2 && round % 2 ? UKEY_TIMEOUT : UKEY_CANCELLED);
+			assert_int_equal(waiting[i].outcome, UKEY_CANCELLED);
 		}
 	}
 	/* With nobody there it does nothing. */

@@ -256,7 +256,7 @@ static void misuse(void **state)
 static void without_the_switch_there_are_none(void **state)
 {
 	static const char *const commands[] = {
-		"00FD0000", "00F80000", "00F7009A", "00F99A00", "00FA0303", "00FB0000", "00FFFFFF1B039B18" KEY_KNOWN};
+		"00FD0000", "00F80000", "00F7009A", "00F99A00", "00FA0303", "00FB0000", ("00FFFFFF1B039B18" KEY_KNOWN)};
 	struct ramtoken *t = piv_token(PIV_FLAGS);
 
 	(void)state;
