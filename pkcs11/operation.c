@@ -229,6 +229,15 @@ static CK_RV crypt(struct p11_session *s, struct p11_operation *op, struct bytes
 	return rv;
 }
 
+/* The call comes again. With another input, or in another function, it is another call: that result is not for it. */
+static bool is_repeated(const struct p11_operation *op, struct bytes in, bool last)
+{
+	uint8_t digest[32];
+
+	return last && crypto_digest(CRYPTO_SHA256, in, digest) &&
+	       bytes_equal(BYTES_OF(digest), BYTES_OF(op->result_of));
+}
+
 static CK_RV give_result(const struct p11_operation *op, CK_BYTE *out, CK_ULONG *out_len)
 {
 	bool fits = *out_len >= op->result_len;
@@ -253,7 +262,7 @@ CK_RV p11_operation_crypt(
 	CK_RV rv;
 
 	if (op->result)
-		return give_result(op, out, out_len);
+		return is_repeated(op, in, last) ? give_result(op, out, out_len) : CKR_ENCRYPTED_DATA_INVALID;
 	rv = scheme->room(op, in.len, last, &room);
 	if (rv != CKR_OK)
 		return rv;
@@ -268,7 +277,7 @@ CK_RV p11_operation_crypt(
 		return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
 	}
 	op->result = secmem_alloc(room);
-	if (!op->result)
+	if (!op->result || !crypto_digest(CRYPTO_SHA256, in, op->result_of))
 		return CKR_HOST_MEMORY;
 	rv = crypt(s, op, in, last, op->result, room, &op->result_len);
 	return rv == CKR_OK ? give_result(op, out, out_len) : rv;

@@ -146,8 +146,9 @@ struct p11_operation {
 	size_t input_len, input_room;
 	uint8_t *result; /* of a decryption whose caller had too little room; secure memory */
 	size_t result_len;
-	uint64_t messages; /* so many had an IV that we made */
-	bool in_message;   /* between the begin of a message and its end */
+	uint8_t result_of[32]; /* SHA-256 of the input of that call */
+	uint64_t messages;     /* so many had an IV that we made */
+	bool in_message;       /* between the begin of a message and its end */
 };
 
 /* The uses that undo, or need the private key. */

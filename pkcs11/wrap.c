@@ -115,10 +115,10 @@ static CK_RV unwrap_secret(struct p11_session *s, struct p11_operation *op, stru
 		return rv;
 	value = secmem_alloc(wrapped.len);
 	rv = value ? open_wrapped(s, op, wrapped, value, &len) : CKR_HOST_MEMORY;
-	if (rv == CKR_OK && !p11_secret_size(k.type, len))
+	/* The answer to a wrong padding, too: two answers tell an attacker that he met a right one, bit by bit of the
+	 * key. */
+	if (rv == CKR_OK && (!p11_secret_size(k.type, len) || (k.len && k.len != len)))
 		rv = CKR_WRAPPED_KEY_INVALID;
-	if (rv == CKR_OK && k.len && k.len != len)
-		rv = CKR_TEMPLATE_INCONSISTENT;
 	if (rv == CKR_OK)
 		rv = p11_secret_add(s, &k, BYTES(value, len), handle);
 	secmem_free(value);

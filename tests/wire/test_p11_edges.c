@@ -63,6 +63,38 @@ static void test_absurd_data(void **state)
 	is(f->C_UnwrapKey(s, &kw, key, in, ABSURD, NULL, 0, &o), CKR_ARGUMENTS_BAD);
 }
 
+/* ---- a result that waits ---- */
+
+/* Who had too little room for one plaintext and comes with another ciphertext does not get the first one for it. */
+static void test_result_of_another(void **state)
+{
+	CK_BYTE iv[16] = {0}, box[2][48], out[48];
+	CK_MECHANISM pad = {CKM_AES_CBC_PAD, iv, 16};
+	CK_OBJECT_HANDLE key = secret_key(s, CKK_AES, KEY, NULL, 0);
+	CK_ULONG n;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		CK_BYTE in[33] = {(CK_BYTE)i};
+
+		n = sizeof(box[i]);
+		ok(f->C_EncryptInit(s, &pad, key));
+		ok(f->C_Encrypt(s, in, sizeof(in), box[i], &n));
+	}
+	for (int i = 0; i < 2; i++) {
+		ok(f->C_DecryptInit(s, &pad, key));
+		n = 8;
+		is(f->C_Decrypt(s, box[0], 48, out, &n), CKR_BUFFER_TOO_SMALL);
+		assert_int_equal(n, 33);
+		is(f->C_Decrypt(s, box[i], 48, out, &n), i ? CKR_ENCRYPTED_DATA_INVALID : CKR_OK);
+	}
+	ok(f->C_DecryptInit(s, &pad, key));
+	n = 8;
+	is(f->C_Decrypt(s, box[0], 48, out, &n), CKR_BUFFER_TOO_SMALL);
+	is(f->C_DecryptUpdate(s, box[1], 16, out, &n), CKR_ENCRYPTED_DATA_INVALID);
+	is(f->C_DecryptFinal(s, out, &n), CKR_OPERATION_NOT_INITIALIZED);
+}
+
 /* ---- what ends while it is made ---- */
 
 static void close_session(void *arg, struct bytes command, struct builder *answer)
@@ -156,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_absurd_template),
 		TEST(test_absurd_data),
+		TEST(test_result_of_another),
 		TEST(test_closed_while_made),
 		TEST(test_one_way_for_all),
 	};

@@ -176,7 +176,7 @@ static void test_unwrap_refused(void **state)
 		{&kw,  kek,       &good,  {private, label, {CKA_ID, "", 0}},                 CKR_TEMPLATE_INCONSISTENT           },
 		{&kw,  kek,       &good,  {class, type, {CKA_TOKEN, &yes, 1}},               CKR_TEMPLATE_INCONSISTENT           },
 		{&kw,  kek,       &good,  {class, type, {CKA_VALUE, "x", 1}},                CKR_ATTRIBUTE_READ_ONLY             },
-		{&kw,  kek,       &good,  {class, type, {CKA_VALUE_LEN, &n32, sizeof(n32)}}, CKR_TEMPLATE_INCONSISTENT           },
+		{&kw,  kek,       &good,  {class, type, {CKA_VALUE_LEN, &n32, sizeof(n32)}}, CKR_WRAPPED_KEY_INVALID             },
 		{&kw,  kek,       &good,  {class, type, {CKA_VALUE_LEN, &n15, sizeof(n15)}}, CKR_TEMPLATE_INCONSISTENT           },
 		{&kw,  kek,       &good,  {class, type, type},                               CKR_TEMPLATE_INCONSISTENT           },
 	};
