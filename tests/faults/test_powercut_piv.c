@@ -4,6 +4,7 @@
  * afterwards the token is as before the command or as after it, but for the try that a code may have cost. What "is"
  * means: each object, the metadata of each key and code, and which of the codes open it.
  */
+#define _GNU_SOURCE /* memmem */
 #include <string.h>
 
 #include "firmware-emu/core/state.h"
@@ -239,11 +240,58 @@ static void a_failing_flash_changes_nothing(void **state)
 	}
 }
 
+/* ---- traces ---- */
+
+static bool on_flash(struct ramtoken *t, const char *hex)
+{
+	struct bytes secret = wire_hex(hex);
+
+	return memmem(t->hal.flash, t->hal.size, secret.data, secret.len) != NULL;
+}
+
+/* RESET takes the old management key from the flash, too: at once or, after a cut, with the first command that writes.
+ */
+static void a_reset_leaves_no_trace(void **state)
+{
+	struct ramtoken *t = prepared();
+	unsigned long done = 0;
+	bool whole = false;
+
+	(void)state;
+	for (uint16_t left = 2; left-- > 0;)
+		wire(t, "0020008008" PIN_WRONG, (uint16_t)(0x63C0 | left));
+	for (uint16_t left = 3; left-- > 0;)
+		wire(t, "002C008010" PUK_OTHER PIN_WRONG, (uint16_t)(0x63C0 | left));
+	assert_true(on_flash(t, KEY_OURS));
+	struct ramtoken_moment *start = ramtoken_moment_take(t);
+	for (unsigned long k = 1; !whole; k++) {
+		ramtoken_moment_return(start, t);
+		t->hal.torn = (enum ramhal_torn)(k % RAMHAL_TORN_MODES);
+		t->hal.cut_at = k;
+		whole = ramtoken_transceive(t, wire_hex("00FB0000")).len > 0;
+		t->hal.cut_at = 0;
+		if (!whole)
+			ramtoken_power_cycle(t);
+		piv_select(t);
+		struct bytes answer = ramtoken_transceive(t, wire_hex("0020008008" PIN_123456));
+		if (answer.data[0] != 0x90) {
+			assert_false(whole);
+			continue;
+		}
+		assert_false(on_flash(t, KEY_OURS));
+		done++;
+	}
+	assert_true(done > 3);
+	ramtoken_moment_free(start);
+	ramtoken_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_command_is_one_transaction),
 		cmocka_unit_test(a_failing_flash_changes_nothing),
+		cmocka_unit_test(a_reset_leaves_no_trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * What was opened in the PIV application (protocol 9) stays where it was opened: on its logical channel, in its secure
  * session, with the codes and the application of its time. And a token of older firmware gets the application, too.
  */
+#define _GNU_SOURCE /* memmem */
 #include <string.h>
 
 #include "firmware-emu/core/state.h"
@@ -147,6 +148,47 @@ static void it_works_inside_a_session_and_ends_with_it(void **state)
 	ramtoken_free(t);
 }
 
+/* ---- traces ---- */
+
+/* After any command, right or wrong, no code, no management key and no object read with the PIN is in the memory. */
+static void no_code_and_no_key_stays_in_memory(void **state)
+{
+	static const char *const commands[] = {
+		"0020008008" PIN_246813,
+		"0020008008" PIN_WRONG,
+		"0024008010" PIN_246813 PIN_998877,
+		"0024008010" PIN_246813 PIN_998877,
+		"0024008110" PUK_OURS PUK_OTHER,
+		"002C008010" PUK_OURS PIN_WRONG,
+		"002C008010" PUK_OTHER PIN_246813,
+		"00FFFFFF1B0A9B18" KEY_OURS,
+		"00FFFFFF1B119B18" KEY_OURS,
+		"00DB3FFF215C035FC109531C881A8918" KEY_OURS,
+		"0020008008" PIN_246813,
+		"00CB3FFF055C035FC10900",
+		"00CB3FFF055C035FC10904",
+		"00F7009B00",
+		"00FD000000",
+	};
+	static const char *const secrets[] = {PIN_246813, PIN_WRONG, PIN_998877, PUK_OURS, PUK_OTHER, KEY_OURS};
+	struct ramtoken *t = piv_token(ALL);
+	bool read = false;
+
+	(void)state;
+	piv_admin(t);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		(void)ramtoken_transceive(t, wire_hex(commands[i]));
+		for (size_t s = 0; s < sizeof(secrets) / sizeof(secrets[0]); s++) {
+			/* the answer is what was asked for: it goes with the next command */
+			read = strncmp(commands[i], "00CB", 4) == 0 && s == 5;
+			struct bytes secret = wire_hex(secrets[s]);
+			if (!read && memmem(t->memory, fw_size(), secret.data, secret.len))
+				fail_msg("after %s: %s", commands[i], secrets[s]);
+		}
+	}
+	ramtoken_free(t);
+}
+
 /* ---- older firmware ---- */
 
 /* Its counters are two or three; the application comes with INITIALIZE as to a new token. */
@@ -181,6 +223,7 @@ int main(void)
 		cmocka_unit_test(a_channel_opens_nothing_on_another),
 		cmocka_unit_test(a_new_life_finds_nothing_open),
 		cmocka_unit_test(it_works_inside_a_session_and_ends_with_it),
+		cmocka_unit_test(no_code_and_no_key_stays_in_memory),
 		cmocka_unit_test(an_older_token_gets_it),
 	};
 
