@@ -153,6 +153,9 @@ static CK_RV take_secret(const struct p11_attributes *a, struct p11_key *key)
 	return key->secret ? CKR_OK : CKR_HOST_MEMORY;
 }
 
+/* Bytes. A shorter modulus has no room for every padding, and protects nothing. */
+#define MODULUS_MIN 64
+
 static CK_RV take_session_public(const struct p11_attributes *a, struct p11_key *key)
 {
 	struct crypto_pubkey public;
@@ -161,6 +164,8 @@ static CK_RV take_session_public(const struct p11_attributes *a, struct p11_key 
 	if (rv != CKR_OK)
 		return rv == CKR_HOST_MEMORY ? rv : CKR_KEY_TYPE_INCONSISTENT;
 	key->type = public.type == CRYPTO_RSA ? CKK_RSA : CKK_EC;
+	if (public.type == CRYPTO_RSA && public.modulus.len < MODULUS_MIN)
+		return CKR_KEY_SIZE_RANGE;
 	return take_public(key, public);
 }
 

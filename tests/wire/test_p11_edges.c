@@ -63,6 +63,36 @@ static void test_absurd_data(void **state)
 	is(f->C_UnwrapKey(s, &kw, key, in, ABSURD, NULL, 0, &o), CKR_ARGUMENTS_BAD);
 }
 
+/* A modulus with no room for the padding. */
+static void test_tiny_modulus(void **state)
+{
+	CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+	CK_KEY_TYPE rsa = CKK_RSA;
+	CK_BYTE n[63], e[] = {1, 0, 1}, out[200];
+	CK_ATTRIBUTE list[] = {
+		{CKA_CLASS,           &class, sizeof(class)},
+		{CKA_KEY_TYPE,        &rsa,   sizeof(rsa)  },
+		{CKA_PUBLIC_EXPONENT, e,      sizeof(e)    },
+		{CKA_MODULUS,         n,      8            },
+	};
+	const CK_MECHANISM_TYPE types[] = {CKM_RSA_PKCS, CKM_RSA_X_509};
+	CK_OBJECT_HANDLE o;
+
+	(void)state;
+	memset(n, 0xC1, sizeof(n));
+	for (size_t i = 0; i < COUNT(types); i++)
+		for (list[3].ulValueLen = 8; list[3].ulValueLen <= 63; list[3].ulValueLen += 55) {
+			CK_MECHANISM m = {types[i], NULL, 0};
+
+			ok(f->C_CreateObject(s, list, 4, &o));
+			is(f->C_EncryptInit(s, &m, o), CKR_KEY_SIZE_RANGE);
+			is(f->C_VerifyInit(s, &m, o), CKR_KEY_SIZE_RANGE);
+			is(f->C_VerifyRecoverInit(s, &m, o), CKR_KEY_SIZE_RANGE);
+			is(f->C_WrapKey(s, &m, o, secret_key(s, CKK_AES, KEY, NULL, 0), out, &(CK_ULONG){sizeof(out)}),
+				i ? CKR_MECHANISM_INVALID : CKR_WRAPPING_KEY_SIZE_RANGE);
+		}
+}
+
 /* ---- a result that waits ---- */
 
 /* Who had too little room for one plaintext and comes with another ciphertext does not get the first one for it. */
@@ -188,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_absurd_template),
 		TEST(test_absurd_data),
+		TEST(test_tiny_modulus),
 		TEST(test_result_of_another),
 		TEST(test_closed_while_made),
 		TEST(test_one_way_for_all),
