@@ -208,7 +208,13 @@ static void check_pins(struct doctor *d, const struct ukey_token_info *info)
 			_("token %s: only %u tries of the SO PIN are left"), info->serial, info->so_pin.tries_left);
 }
 
-static void check_certificate(struct doctor *d, const char *serial, const char *ref, X509 *cert)
+/* A key that signs nothing signs no request: its certificate comes from where the key came from. */
+static const char *renewal(bool signs, const char *ours)
+{
+	return signs ? ours : _("get a new one from the CA that has the key, then: ukey cert import --force");
+}
+
+static void check_certificate(struct doctor *d, const char *serial, const char *ref, X509 *cert, bool signs)
 {
 	int64_t until = certificate_until(cert), now = (int64_t)time(NULL);
 	char when[UI_TIME_SIZE];
@@ -216,13 +222,13 @@ static void check_certificate(struct doctor *d, const char *serial, const char *
 
 	ui_time(until, when);
 	if (until < now)
-		doctor_add(d, DOCTOR_PROBLEM, "certificate", _("get a new one: ukey enroll"),
+		doctor_add(d, DOCTOR_PROBLEM, "certificate", renewal(signs, _("get a new one: ukey enroll")),
 			_("token %s, key %s: the certificate expired on %.10s"), serial, ref, when);
 	else if (certificate_from(cert) > now)
 		doctor_add(d, DOCTOR_PROBLEM, "certificate", _("check this machine's date and time"),
 			_("token %s, key %s: the certificate is not valid yet"), serial, ref);
 	else if (days < EXPIRING_DAYS)
-		doctor_add(d, DOCTOR_PROBLEM, "certificate", _("renew it now: ukey enroll --renew"),
+		doctor_add(d, DOCTOR_PROBLEM, "certificate", renewal(signs, _("renew it now: ukey enroll --renew")),
 			ngettext_("token %s, key %s: the certificate expires in %ld day, on %.10s",
 				"token %s, key %s: the certificate expires in %ld days, on %.10s", (unsigned long)days),
 			serial, ref, days, when);
@@ -241,10 +247,13 @@ static void check_objects(struct doctor *d, struct ukey_token *token, const stru
 
 	for (size_t i = 0; r == UKEY_OK && i < dir->key_count; i++) {
 		const struct ukey_key *key = &dir->keys[i];
+		const bool signs = key->usage & UKEY_USE_SIGN;
 		name_key_ref(key->ref, ref);
 		if (!key->certificate.exists) {
 			doctor_add(d, DOCTOR_WARNING, "certificate",
-				_("get one: ukey enroll, or ukey request and ukey cert import; or delete the key"),
+				signs ? _("get one: ukey enroll, or ukey request and ukey cert import; or delete the "
+					  "key")
+				      : _("get it from the CA that has the key, then: ukey cert import"),
 				_("token %s, key %s: no certificate"), info->serial, ref);
 			continue;
 		}
@@ -255,7 +264,7 @@ static void check_objects(struct doctor *d, struct ukey_token *token, const stru
 				_("token %s, key %s: the certificate is damaged"), info->serial, ref);
 			r = UKEY_OK;
 		} else if (r == UKEY_OK) {
-			check_certificate(d, info->serial, ref, cert);
+			check_certificate(d, info->serial, ref, cert, signs);
 			X509_free(cert);
 			cert = NULL;
 		}

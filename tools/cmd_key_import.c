@@ -22,6 +22,7 @@ struct import {
 	struct ukey_outside halves;
 	uint8_t *spki, *value; /* the latter secmem */
 	ukey_key_ref ref;
+	bool there; /* on the token already; only its certificate is missing */
 };
 
 static enum ukey_status no_signature_key(struct tool *t, const char *why)
@@ -78,26 +79,47 @@ static enum ukey_status read_halves(struct tool *t, struct import *i)
 	return r;
 }
 
-/* Not wrong, for a key may have two containers; but seldom meant, such as after a run that was broken off. */
-static void warn_of_another(struct session *s, const struct import *i)
+static bool same_key(const struct ukey_key *key, const struct import *i)
 {
-	const struct ukey_directory *d = NULL;
+	uint8_t *spki = NULL;
+	size_t len = 0;
+	bool same = ukey_key_spki(key, &spki, &len) == UKEY_OK &&
+		    bytes_equal(BYTES(spki, len), BYTES(i->spki, i->halves.spki_len));
+
+	free(spki);
+	return same && !key->generated;
+}
+
+/* This key is there already: from a run that was broken off, which goes on; by mistake; or another copy is wanted. */
+static enum ukey_status met(struct tool *t, struct import *i, const struct ukey_key *key)
+{
+	const bool here = i->how.ref < 0 || i->how.ref == key->ref;
 	char ref[NAME_REF_SIZE];
 
-	if (ukey_directory(s->token, &d) != UKEY_OK)
-		return;
-	for (size_t k = 0; k < d->key_count; k++) {
-		uint8_t *spki = NULL;
-		size_t len = 0;
-		if (ukey_key_spki(&d->keys[k], &spki, &len) == UKEY_OK &&
-			bytes_equal(BYTES(spki, len), BYTES(i->spki, i->halves.spki_len))) {
-			name_key_ref(d->keys[k].ref, ref);
-			ui_warn(s->tool,
-				_("The token has this key already: %s. One of them can go with: ukey key delete"), ref);
-		}
-		free(spki);
+	name_key_ref(key->ref, ref);
+	if (here && !key->certificate.exists && i->file.cert != NULL) {
+		i->there = true;
+		i->ref = key->ref;
+	} else if (i->how.ref < 0) {
+		tool_fail(t, UKEY_EXISTS, _("key %s is the same"), ref);
+		tool_hint(t, _("nothing is to be done; to have it in another place too, add --container N"));
+		return UKEY_EXISTS;
+	} else if (!here) {
+		ui_warn(t, _("The token has this key already: %s. One of them can go with: ukey key delete"), ref);
 	}
+	return UKEY_OK;
+}
+
+static enum ukey_status look_for_it(struct session *s, struct import *i)
+{
+	const struct ukey_directory *d = NULL;
+	enum ukey_status r = ukey_directory(s->token, &d);
+
+	for (size_t k = 0; r == UKEY_OK && !i->there && k < d->key_count; k++)
+		if (same_key(&d->keys[k], i))
+			r = met(s->tool, i, &d->keys[k]);
 	ukey_directory_unref(d);
+	return r;
 }
 
 static enum ukey_status write_certificate(struct session *s, const struct import *i, const struct ukey_key *key)
@@ -130,20 +152,20 @@ static enum ukey_status finish(struct session *s, const struct import *i)
 		r = UKEY_NOT_FOUND;
 	if (r == UKEY_OK) {
 		name_key_ref(key->ref, ref);
-		ui_note(s->tool, _("Key %s (%s) is imported. It decrypts and agrees on keys; it signs nothing."), ref,
-			name_algorithm(key->algorithm)->shown);
+		ui_note(s->tool,
+			i->there ? _("Key %s (%s) is on the token already; its certificate was missing.")
+				 : _("Key %s (%s) is imported. It decrypts and agrees on keys; it signs nothing."),
+			ref, name_algorithm(key->algorithm)->shown);
 		json_object_set_new(s->tool->result, "key", key_json(key));
 	}
 	if (r == UKEY_OK && i->file.cert != NULL) {
 		r = write_certificate(s, i, key);
-		if (r == UKEY_OK)
+		if (r == UKEY_OK) {
 			ui_note(s->tool, _("The certificate of key %s is written."), ref);
-		else
-			tool_hint(s->tool,
-				_("key %s is on the token, its certificate is not: take it out of the file and give it "
-				  "to: "
-				  "ukey cert import"),
-				ref);
+		} else {
+			tool_fail(s->tool, r, NULL);
+			tool_hint(s->tool, _("key %s is on the token; repeat the command for its certificate"), ref);
+		}
 	}
 	if (r == UKEY_OK && i->file.others > 0)
 		ui_note(s->tool, _("Other certificates of the file (%u) stay outside: ukey cert import --authority"),
@@ -169,8 +191,8 @@ enum ukey_status cmd_key_import(struct tool *t)
 	if (r == UKEY_OK)
 		r = session_login(&s, UKEY_USER, false);
 	if (r == UKEY_OK)
-		warn_of_another(&s, &i);
-	if (r == UKEY_OK)
+		r = look_for_it(&s, &i);
+	if (r == UKEY_OK && !i.there)
 		r = ukey_import_key(s.token, &i.how, &i.halves, &i.ref);
 	if (r == UKEY_OK)
 		r = finish(&s, &i);

@@ -95,17 +95,40 @@ ex 0 "it opens what was encrypted for it" "" decrypt letter.p7 -o opened --pin-f
 same "and it is the letter" "$(cat letter)" "$(cat opened)"
 ex 64 "it signs nothing" "not made for this use" sign letter --key-ref 0/x --pin-file pin
 ex 86 "the token makes no statement about it" "can say nothing about this key" key attest --key-ref 0/x --nonce 0102030405060708
-ex 0 "once more: it says where it is already" "has this key already: 0/x" key import rsa.key --container 9 --pin-file pin
+ex 61 "once more by mistake: it is there" "key 0/x is the same" key import opens.p12 --password-file password --pin-file pin
+ex 0 "a copy on purpose: it says where the other one is" "has this key already: 0/x" key import rsa.key --container 9 --pin-file pin
 ex 0 "and goes" "" key delete --key-ref 9/x --yes --pin-file pin
 ex 61 "a second one for the same place" "there is one already" key import ec.key --container 0 --pin-file pin
 js 0 "a PKCS#12 file of old Windows" '.key.ref == "1/x" and .key.algorithm == "p384" and .key.usage == "derive" and (.certificate.subject | test("agrees"))' \
 	key import agrees.p12 --password-file password --pin-file pin
-js 0 "an encrypted PEM file" '.key.ref == "2/x" and (.certificate == null)' key import locked.key --password-file password --pin-file pin
-js 0 "a DER file" '.key.id == "ab12"' key import ec.der --id ab12 --pin-file pin
-js 0 "a point in the compressed form" '.key.ref == "4/x"' key import old.key --pin-file pin
+js 0 "an encrypted PEM file" '.key.ref == "2/x" and (.certificate == null)' key import locked.key --container 2 --password-file password --pin-file pin
+js 0 "a DER file" '.key.id == "ab12"' key import ec.der --container 3 --id ab12 --pin-file pin
+js 0 "a point in the compressed form" '.key.ref == "4/x"' key import old.key --container 4 --pin-file pin
 same "the CKA_ID is the one that all derive" "$(ukey key list --json | jq -r '.keys[1].id')" "$(ukey key list --json | jq -r '.keys[2].id')"
 ex 0 "beside a signature pair" "Made key 5/s" key generate --key p256 --container 5 --pin-file pin
 js 0 "in its container" '.key.ref == "5/x" and .key.always_authenticate' key import rsa.key --container 5 --always --pin-file pin
+
+# The token is pulled out while the certificate is under way: the same command again goes on, and makes no second key.
+for ref in 0/x 1/x 2/x 3/x 4/x 5/x 5/s; do ukey key delete --key-ref $ref --yes --pin-file pin --quiet; done
+import=(key import opens.p12 --password-file password --pin-file pin)
+ex 0 "how many commands it takes" "is imported" "${import[@]}"
+ukey key delete --key-ref 0/x --yes --pin-file pin --quiet
+halfway=0
+for n in 3 4 5 6 7 8; do
+	emu_ctl alice unplug-at $n before >/dev/null
+	said=$(ukey "${import[@]}" 2>&1 </dev/null)
+	emu_plug alice >/dev/null
+	if [[ $said == *"is imported"*"repeat the command for its certificate"* ]]; then
+		halfway=$n
+		js 0 "pulled out before the certificate: the key is there without it" '[.keys[] | [.ref, .certificate]] == [["0/x", false]]' key list
+		ex 90 "... doctor knows that this key signs no request" "from the CA that has the key" doctor
+		ex 0 "... the same command writes it" "its certificate was missing" "${import[@]}"
+		js 0 "... and there is one key" '[.keys[] | [.ref, .certificate]] == [["0/x", true]]' key list
+	fi
+	[ "$halfway" = 0 ] || break
+	ukey key delete --key-ref 0/x --yes --pin-file pin --quiet 2>/dev/null
+done
+try "it was pulled out there" test "$halfway" -gt 0
 
 # LC-01, T4 (restore): the holder lost the token; the key is given back on another one.
 personalize bob --serial 00112233445566BB || exit 1
