@@ -15,7 +15,7 @@ tracked '*.c' | grep -vE '^tests/' | xargs -r -P "$(nproc)" -n 6 sh -c '
 	shift 2
 	for file; do
 		clang-tidy --quiet "$file" -- -std=c11 -I. -I"$build" -D_GNU_SOURCE -DLOCALEDIR=\"/l\" -DSYSCONFDIR=\"/e\" \
-			-DP11MODULEDIR=\"/m\" -DP11CONFIGDIR=\"/c\" $flags 2>/dev/null
+			-DUDEVRULESDIR=\"/u\" -DP11MODULEDIR=\"/m\" -DP11CONFIGDIR=\"/c\" $flags 2>/dev/null
 	done' sh "$BUILD" "${flags[*]}" | grep -E '(warning|error):' | sort -u | judge "clang-tidy finds nothing"
 
 # The judge itself.
