@@ -201,6 +201,7 @@ static CK_RV take(struct p11_view *v, const struct p11_mechanism *m, CK_FLAGS us
 	if (rv == CKR_OK && !allowed(v->object.attributes, m->type))
 		rv = CKR_MECHANISM_INVALID;
 	take_uses(v, key);
+	key->is_private = key->class == CKO_SECRET_KEY && v->object.is_private;
 	if (rv == CKR_OK && !(key->may & use))
 		rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
 	return rv;

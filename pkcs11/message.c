@@ -206,6 +206,10 @@ static CK_RV enter(struct message *m, CK_SESSION_HANDLE session, CK_FLAGS use, b
 	else if (!in_message && m->op->in_message)
 		rv = CKR_OPERATION_ACTIVE;
 	else
+		rv = p11_operation_owned(m->s, m->op);
+	if (rv == CKR_USER_NOT_LOGGED_IN)
+		p11_operation_end(m->op);
+	if (rv == CKR_OK)
 		rv = read_parameters(parameter, len, &m->p);
 	return rv == CKR_OK ? rv : p11_session_leave_from(m->s, rv, function);
 }

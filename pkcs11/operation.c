@@ -141,6 +141,11 @@ CK_RV p11_operation_ready(struct p11_session *s, const struct p11_operation *op)
 	return rv;
 }
 
+CK_RV p11_operation_owned(struct p11_session *s, const struct p11_operation *op)
+{
+	return op->key.is_private && p11_role(s) != UKEY_USER ? CKR_USER_NOT_LOGGED_IN : CKR_OK;
+}
+
 /* ---- input ---- */
 
 CK_RV p11_collect(struct p11_operation *op, struct bytes part, size_t max)
@@ -181,8 +186,10 @@ CK_RV p11_operation_make(
 {
 	const struct p11_scheme *scheme = op->mechanism->scheme;
 	size_t need = scheme->size(op);
-	CK_RV rv = CKR_OK;
+	CK_RV rv = p11_operation_owned(s, op);
 
+	if (rv != CKR_OK)
+		return rv;
 	if (!out || *out_len < need) {
 		*out_len = need;
 		return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
@@ -259,8 +266,10 @@ CK_RV p11_operation_crypt(
 {
 	const struct p11_scheme *scheme = op->mechanism->scheme;
 	size_t room = 0, len = 0;
-	CK_RV rv;
+	CK_RV rv = p11_operation_owned(s, op);
 
+	if (rv != CKR_OK)
+		return rv;
 	if (op->result)
 		return is_repeated(op, in, last) ? give_result(op, out, out_len) : CKR_ENCRYPTED_DATA_INVALID;
 	rv = scheme->room(op, in.len, last, &room);

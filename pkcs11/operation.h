@@ -36,6 +36,7 @@ struct p11_key {
 	CK_KEY_TYPE type;
 	CK_FLAGS may; /* CKF_SIGN and the like */
 	bool always_authenticate;
+	bool is_private; /* a secret one: its copy here must not outlive the log-in */
 	/* bookkeeping that a derived key inherits */
 	bool always_sensitive, never_extractable, trusted;
 	ukey_key_ref ref; /* of a private key */
@@ -192,6 +193,8 @@ bool p11_apart(struct bytes *in, const uint8_t *out, size_t room, uint8_t **copy
 CK_RV p11_no_parameters(struct p11_operation *op, const CK_MECHANISM *m);
 /* The use of the key needs a log-in of its own and has none; the key is gone. */
 CK_RV p11_operation_ready(struct p11_session *s, const struct p11_operation *op);
+/* The user whose secret key it works with is logged out: CKR_USER_NOT_LOGGED_IN. */
+CK_RV p11_operation_owned(struct p11_session *s, const struct p11_operation *op);
 /* A copy of a parameter into `label`. */
 CK_RV p11_keep_label(struct p11_operation *op, const void *data, CK_ULONG len);
 

@@ -221,6 +221,8 @@ static const struct {
 	{CKR_PIN_EXPIRED, CKR_USER_NOT_LOGGED_IN},
 	/* Who is logged out sees no private object. */
 	{CKR_USER_NOT_LOGGED_IN, CKR_OBJECT_HANDLE_INVALID},
+	/* And the operations with them ended with the log-in. */
+	{CKR_USER_NOT_LOGGED_IN, CKR_OPERATION_NOT_INITIALIZED},
 	/* The token has no room for one more channel; a session it is not. */
 	{CKR_SESSION_COUNT, CKR_DEVICE_MEMORY},
 	/* A session is with a token: one that is not there now has gone. */

@@ -8,11 +8,13 @@ static CK_RV leave(struct p11_session *s, struct p11_operation *op, CK_RV rv)
 	return p11_session_leave(s, rv);
 }
 
-static CK_RV check(struct p11_operation *op, struct bytes data, CK_BYTE *signature, CK_ULONG len)
+static CK_RV check(struct p11_session *s, struct p11_operation *op, struct bytes data, CK_BYTE *signature, CK_ULONG len)
 {
 	const struct p11_scheme *scheme = op->mechanism->scheme;
-	CK_RV rv = CKR_OK;
+	CK_RV rv = p11_operation_owned(s, op);
 
+	if (rv != CKR_OK)
+		return rv;
 	if (p11_bad_input(signature, len))
 		return CKR_ARGUMENTS_BAD;
 	if (len != scheme->size(op))
@@ -41,7 +43,7 @@ CK_RV C_Verify(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen
 		return p11_session_leave(s, CKR_OPERATION_ACTIVE);
 	if (p11_bad_input(pData, ulDataLen))
 		return leave(s, &s->verify, CKR_ARGUMENTS_BAD);
-	return leave(s, &s->verify, check(&s->verify, BYTES(pData, ulDataLen), pSignature, ulSignatureLen));
+	return leave(s, &s->verify, check(s, &s->verify, BYTES(pData, ulDataLen), pSignature, ulSignatureLen));
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen)
@@ -67,7 +69,7 @@ CK_RV C_VerifyFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG
 		return rv;
 	if (!s->verify.mechanism)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	return leave(s, &s->verify, check(&s->verify, BYTES_NONE, pSignature, ulSignatureLen));
+	return leave(s, &s->verify, check(s, &s->verify, BYTES_NONE, pSignature, ulSignatureLen));
 }
 
 /* ---- the data out of the signature ---- */

@@ -155,6 +155,35 @@ static void test_closed_while_made(void **state)
 	assert_int_equal(bench_count(other, &class, 1), 0);
 }
 
+/* Private keys work for who is logged in; what they had begun ends with the log-in, as their handles do. */
+static void test_logged_out_between(void **state)
+{
+	CK_BYTE iv[16] = {0}, tag[16], in[32] = {0}, out[64];
+	CK_GCM_MESSAGE_PARAMS p = {iv, 12, 0, CKG_NO_GENERATE, tag, 128};
+	CK_MECHANISM ecb = {CKM_AES_ECB, NULL, 0}, gcm = {CKM_AES_GCM, NULL, 0}, mac = {CKM_AES_CMAC, NULL, 0};
+	CK_OBJECT_HANDLE private = secret_key(s, CKK_AES, KEY, &(CK_ATTRIBUTE){CKA_PRIVATE, &yes, 1}, 1);
+	CK_OBJECT_HANDLE public = secret_key(s, CKK_AES, KEY, NULL, 0);
+	CK_ULONG n = sizeof(out);
+
+	(void)state;
+	ok(f->C_DecryptInit(s, &ecb, private));
+	ok(f->C_DecryptUpdate(s, in, 16, out, &n));
+	ok(f->C_MessageDecryptInit(s, &gcm, private));
+	ok(f->C_SignInit(s, &mac, private));
+	ok(f->C_SignUpdate(s, in, 16));
+	ok(f->C_VerifyInit(s, &mac, private));
+	ok(f->C_EncryptInit(s, &ecb, public));
+	ok(f->C_Logout(other));
+	n = sizeof(out);
+	is(f->C_DecryptUpdate(s, in, 16, out, &n), CKR_USER_NOT_LOGGED_IN);
+	is(f->C_DecryptUpdate(s, in, 16, out, &n), CKR_OPERATION_NOT_INITIALIZED);
+	is(f->C_DecryptMessage(s, &p, sizeof(p), NULL, 0, in, 16, out, &n), CKR_USER_NOT_LOGGED_IN);
+	is(f->C_MessageDecryptFinal(s), CKR_OPERATION_NOT_INITIALIZED);
+	is(f->C_SignFinal(s, out, &n), CKR_USER_NOT_LOGGED_IN);
+	is(f->C_Verify(s, in, 16, out, 16), CKR_OPERATION_NOT_INITIALIZED);
+	ok(f->C_Encrypt(s, in, 32, out, &n));
+}
+
 /* ---- changes that meet ---- */
 
 #define MEETINGS 120
@@ -221,6 +250,7 @@ int main(void)
 		TEST(test_tiny_modulus),
 		TEST(test_result_of_another),
 		TEST(test_closed_while_made),
+		TEST(test_logged_out_between),
 		TEST(test_one_way_for_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
