@@ -155,13 +155,19 @@ static void forget_command(struct fw *fw)
 	fw->chain.running = false;
 }
 
+/* A chain of an application that is lenient, or a command of one: what was begun is forgotten. */
+static bool may_interrupt(const struct fw *fw, const struct apdu_class *class)
+{
+	return fw->channel[fw->chain.channel].application->lenient || fw->channel[class->channel].application->lenient;
+}
+
 /* Add the command's data to what its chain brought before. */
 static uint16_t join(struct fw *fw, const struct apdu *a, const struct apdu_class *class)
 {
 	const size_t most = FW_COMMAND_DATA_MAX + (class->secure ? SCP_OVERHEAD : 0);
 
 	if (fw->chain.running && !same_chain(&fw->chain, a, class)) {
-		if (!fw->channel[class->channel].application->lenient)
+		if (!may_interrupt(fw, class))
 			return SW_LAST_OF_CHAIN_EXPECTED;
 		forget_command(fw);
 	}

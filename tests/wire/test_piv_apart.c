@@ -63,6 +63,23 @@ static void a_channel_opens_nothing_on_another(void **state)
 	ramtoken_free(t);
 }
 
+/* A PIV program that leaves a chain unfinished costs nobody on another channel a command. */
+static void a_chain_left_unfinished_is_nobodys_loss(void **state)
+{
+	struct ramtoken *t = piv_token(ALL);
+
+	(void)state;
+	wire(t, "00700001", SW_OK);
+	wire(t, "1087119A04 7C058200", SW_OK);
+	wire_apdu(t, 1, 0xCB, 0x3F, 0xFF, wire_hex("5C020001"), APDU_LE_MAX, SW_OK);
+	wire(t, "1087119A04 7C058200", SW_OK);
+	wire_apdu(t, 1, 0x20, 0, 0x81, BYTES_NONE, 0, 0x63C6);
+	/* one of ours is missed, as always */
+	wire(t, "11200081 02 3132", SW_OK);
+	wire_apdu(t, 1, 0xCB, 0x3F, 0xFF, wire_hex("5C020001"), APDU_LE_MAX, SW_LAST_OF_CHAIN_EXPECTED);
+	ramtoken_free(t);
+}
+
 /* Everything that is open when PIV is taken away, made anew or made another. */
 static void a_new_life_finds_nothing_open(void **state)
 {
@@ -221,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_channel_opens_nothing_on_another),
+		cmocka_unit_test(a_chain_left_unfinished_is_nobodys_loss),
 		cmocka_unit_test(a_new_life_finds_nothing_open),
 		cmocka_unit_test(it_works_inside_a_session_and_ends_with_it),
 		cmocka_unit_test(no_code_and_no_key_stays_in_memory),
