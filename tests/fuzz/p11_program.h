@@ -62,6 +62,7 @@ struct met_slot {
 	bool pulled;    /* and nobody has looked since */
 	const char *user_pin, *so_pin;
 	unsigned user_wrong, so_wrong;
+	bool uncounted; /* there were wrong ones of which nobody knows whose they were */
 };
 
 struct met_object {

@@ -330,7 +330,7 @@ static void tried(struct program *p, const struct call *c, struct met_slot *slot
 		if (*count >= max)
 			wrong(p, "one more wrong PIN was looked at", c, rv);
 		++*count;
-	} else if (rv == CKR_PIN_LOCKED && *count + 1 < max) {
+	} else if (rv == CKR_PIN_LOCKED && !slot->uncounted && *count + 1 < max) {
 		wrong(p, "locked before its time", c, rv);
 	}
 }
@@ -360,6 +360,10 @@ static void log_in(struct program *p, struct call *c, bool user_name)
 		wrong(p, "a log-in without a session", c, rv);
 	if (slot != &none && !unsure && type <= CKU_CONTEXT_SPECIFIC)
 		tried(p, c, slot, type == CKU_SO, pin, rv);
+	if (unsure) {
+		slot->user_wrong = slot->so_wrong = 0;
+		slot->uncounted = true;
+	}
 	if (rv == CKR_OK) {
 		if (!unsure && type != CKU_CONTEXT_SPECIFIC && !(slot->roles & ROLE_NOBODY))
 			wrong(p, "a log-in on top of another", c, rv);
@@ -408,8 +412,10 @@ static void set_pin(struct program *p, struct call *c)
 		unlocked(p, c, slot, old, new, rv);
 	else if (slot != &none && !unsure && !either)
 		tried(p, c, slot, so, old, rv);
-	if (either || unsure) /* whose was it? */
+	if (either || unsure) { /* whose was it? */
 		slot->user_wrong = slot->so_wrong = 0;
+		slot->uncounted = true;
+	}
 	if (rv == CKR_OK && either)
 		*(same(old.text, slot->so_pin) ? &slot->so_pin : &slot->user_pin) = new.text;
 	else if (rv == CKR_OK)
