@@ -237,12 +237,13 @@ static CK_RV crypt(struct p11_session *s, struct p11_operation *op, struct bytes
 }
 
 /* The call comes again. With another input, or in another function, it is another call: that result is not for it. */
-static bool is_repeated(const struct p11_operation *op, struct bytes in, bool last)
+static CK_RV check_repeated(const struct p11_operation *op, struct bytes in, bool last)
 {
 	uint8_t digest[32];
 
-	return last && crypto_digest(CRYPTO_SHA256, in, digest) &&
-	       bytes_equal(BYTES_OF(digest), BYTES_OF(op->result_of));
+	if (!crypto_digest(CRYPTO_SHA256, in, digest))
+		return CKR_HOST_MEMORY;
+	return last && bytes_equal(BYTES_OF(digest), BYTES_OF(op->result_of)) ? CKR_OK : CKR_ENCRYPTED_DATA_INVALID;
 }
 
 static CK_RV give_result(const struct p11_operation *op, CK_BYTE *out, CK_ULONG *out_len)
@@ -270,8 +271,10 @@ CK_RV p11_operation_crypt(
 
 	if (rv != CKR_OK)
 		return rv;
-	if (op->result)
-		return is_repeated(op, in, last) ? give_result(op, out, out_len) : CKR_ENCRYPTED_DATA_INVALID;
+	if (op->result) {
+		rv = check_repeated(op, in, last);
+		return rv == CKR_OK ? give_result(op, out, out_len) : rv;
+	}
 	rv = scheme->room(op, in.len, last, &room);
 	if (rv != CKR_OK)
 		return rv;
