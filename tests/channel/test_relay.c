@@ -283,6 +283,7 @@ enum pardon {
 	PARDON_CHANNEL,
 	PARDON_REST,
 	PARDON_AGAIN,
+	PARDON_FULL,
 	PARDONS,
 };
 
@@ -294,6 +295,7 @@ static const char *const pardons[PARDONS] = {
 			   "arrives; the next command notices",
 	[PARDON_REST] = "xx of 61xx: how much more waits; GET RESPONSE brings it whatever was said",
 	[PARDON_AGAIN] = "6Cxx to a command in clear: it is sent again, and the true answer comes",
+	[PARDON_FULL] = "6A81 to MANAGE CHANNEL: who has the token to himself resets it and opens a channel then",
 };
 
 enum outcome {
@@ -479,10 +481,12 @@ static void on_answer(void *arg, struct bytes command, struct builder *answer)
 /* For what was done as if nothing had been changed, and rightly. */
 static enum pardon pardon(void)
 {
-	if (relay.forge)
-		return !relay.secured && relay.byte < COUNT(lies) && (lies[relay.byte] & 0xFF00) == 0x6C00
-			       ? PARDON_AGAIN
-			       : PARDON_NONE;
+	if (relay.forge) {
+		const uint16_t lie = relay.byte < COUNT(lies) ? lies[relay.byte] : 0;
+		if (relay.ins == 0x70 && lie == SW_FUNCTION_NOT_SUPPORTED)
+			return PARDON_FULL;
+		return !relay.secured && (lie & 0xFF00) == 0x6C00 ? PARDON_AGAIN : PARDON_NONE;
+	}
 	if (relay.direction == ANSWER && relay.waits && relay.byte + 1 == relay.len)
 		return PARDON_REST;
 	if (relay.direction == ANSWER)
