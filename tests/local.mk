@@ -57,7 +57,7 @@ include tests/bench/local.mk
 print-%:
 	@echo $($*)
 
-EXTRA_DIST += check quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lib/personal.sh tests/lint tests/dist \
+EXTRA_DIST += quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lib/personal.sh tests/lint tests/dist \
 	tests/road/hotplug.sh tests/road/programs.sh tests/road/quickstart.sh tests/road/unlock_by_phone.sh \
 	tests/channel/lib.sh tests/channel/bus_recording.sh tests/channel/core_image.sh tests/channel/ratio.sh tests/channel/sessions.sh tests/channel/two_programs.sh \
 	tests/fuzz/corpus tests/fuzz/device_chain_root.pem \
@@ -69,3 +69,7 @@ format:
 lint:
 	cd $(srcdir) && ./check lint
 .PHONY: format lint
+
+# Not in EXTRA_DIST: there it is the target that runs the tests, and `make dist` would run them.
+dist-hook:
+	cp -p $(srcdir)/check $(distdir)/check
