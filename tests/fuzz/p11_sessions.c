@@ -392,6 +392,19 @@ static void unlocked(
 	}
 }
 
+/*
+ * A wrong old PIN may have ended the SO's log-in, and then C_SetPIN is about the user's PIN: whose it is only the
+ * module can say, for both may have the same.
+ */
+static void settle(const struct program *p, CK_SESSION_HANDLE session, struct met_slot *slot)
+{
+	CK_SESSION_INFO info;
+
+	if (!(slot->roles & ROLE_SO) || slot->roles == ROLE_SO || p->f->C_GetSessionInfo(session, &info) != CKR_OK)
+		return;
+	slot->roles = info.state == CKS_RW_SO_FUNCTIONS ? ROLE_SO : slot->roles & ~ROLE_SO;
+}
+
 static void set_pin(struct program *p, struct call *c)
 {
 	const struct met_session *session = met_session(p, c->session);
@@ -400,6 +413,7 @@ static void set_pin(struct program *p, struct call *c)
 
 	if (!slot)
 		slot = &none;
+	settle(p, c->session, slot);
 	const bool so = slot->roles == ROLE_SO, either = (slot->roles & ROLE_SO) && !so;
 	const struct pin old = pin_of(p, c->step->other, so ? slot->so_pin : slot->user_pin);
 	const struct pin new = pin_of(p, c->step->parameter, NULL);
