@@ -310,6 +310,13 @@ static bool same(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
+/* The old PIN was right and the new one was not taken: its tries are all there again, if the token was asked at all. */
+static void recount(struct met_slot *slot, unsigned *count)
+{
+	*count = 0;
+	slot->uncounted = true;
+}
+
 /* A PIN was tried as `whose`; `rv` says how that went. */
 static void tried(struct program *p, const struct call *c, struct met_slot *slot, bool so, struct pin pin, CK_RV rv)
 {
@@ -330,6 +337,8 @@ static void tried(struct program *p, const struct call *c, struct met_slot *slot
 		if (*count >= max)
 			wrong(p, "one more wrong PIN was looked at", c, rv);
 		++*count;
+	} else if (rv == CKR_PIN_INVALID && same(pin.text, right)) {
+		recount(slot, count);
 	} else if (rv == CKR_PIN_LOCKED && !slot->uncounted && *count + 1 < max) {
 		wrong(p, "locked before its time", c, rv);
 	}
@@ -386,6 +395,8 @@ static void unlocked(
 			wrong(p, "unlocked with a wrong PIN", c, rv);
 		slot->user_pin = new.text;
 		slot->user_wrong = slot->so_wrong = 0;
+	} else if (rv == CKR_PIN_INVALID && same(old.text, slot->so_pin)) {
+		recount(slot, &slot->so_wrong);
 	} else if (rv == CKR_PIN_INCORRECT && !old.strange) {
 		if (++slot->so_wrong > p->so_tries - 3)
 			wrong(p, "the last tries of the SO PIN were spent", c, rv);
