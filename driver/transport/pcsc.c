@@ -552,21 +552,22 @@ static enum ukey_status pcsc_reset_alone(struct connection *c)
 		sleep_ms(STEP);
 		rv = connect_again(c, SCARD_SHARE_EXCLUSIVE);
 	}
-	if (rv == SCARD_S_SUCCESS)
-		return status_of(PCSC(
-			PCSC_BRIEF, SCardReconnect(c->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-					    SCARD_RESET_CARD, &c->protocol)));
-	if (rv != SCARD_E_SHARING_VIOLATION)
+	if (rv != SCARD_S_SUCCESS && rv != SCARD_E_SHARING_VIOLATION)
 		return status_of(rv);
+	/* Not by SCardReconnect: coming from a card of one's own it leaves pcscd's lock on the reader, for all others.
+	 */
+	const bool alone = rv == SCARD_S_SUCCESS;
+	if (alone)
+		PCSC(PCSC_BRIEF, SCardDisconnect(c->card, SCARD_RESET_CARD));
 	/* Who holds it for itself now has done what we wanted to do; it will not take long. */
 	rv = connect_again(c, SCARD_SHARE_SHARED);
 	for (int ms = 0; rv == SCARD_E_SHARING_VIOLATION && ms < BUSY_PATIENCE; ms += STEP) {
 		sleep_ms(STEP);
 		rv = connect_again(c, SCARD_SHARE_SHARED);
 	}
-	return rv == SCARD_S_SUCCESS              ? UKEY_TOKEN_BUSY
-	       : status_of(rv) == UKEY_TOKEN_BUSY ? UKEY_COMMUNICATION
-						  : status_of(rv);
+	if (rv == SCARD_S_SUCCESS)
+		return alone ? UKEY_OK : UKEY_TOKEN_BUSY;
+	return status_of(rv) == UKEY_TOKEN_BUSY ? UKEY_COMMUNICATION : status_of(rv);
 }
 
 static void pcsc_close(struct connection *c, bool reset)

@@ -165,8 +165,12 @@ static CK_RV read_private(void)
 /* The log-in that the module told us is lost; CKR_USER_ALREADY_LOGGED_IN: it was not. */
 static void again(CK_RV rv)
 {
-	/* CKR_SESSION_COUNT: the other program holds all channels just now. */
-	if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_DEVICE_ERROR || rv == CKR_SESSION_COUNT)
+	/*
+	 * CKR_SESSION_COUNT: the other program holds all channels just now. CKR_OBJECT_HANDLE_INVALID: what is private
+	 * is not to be seen any more; C_GetAttributeValue has no other word for it.
+	 */
+	if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_DEVICE_ERROR ||
+		rv == CKR_SESSION_COUNT)
 		lost++;
 	else {
 		other++;
