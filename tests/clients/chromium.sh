@@ -27,10 +27,11 @@ choose() # KEY
 	chmod 644 policy/policies/managed/x.json
 }
 
-# ---- a screen; its socket needs a /tmp/.X11-unix, and that is inside, too ----
+# ---- a screen; its socket needs a /tmp/.X11-unix, and that is inside, too. -noreset: xdotool, which comes and goes before
+# Chromium is there, would be its last client each time, and whoever comes while it resets itself finds no screen ----
 screen()
 {
-	Xvfb :77 -screen 0 1280x900x24 -nolisten unix -listen tcp -ac >xvfb.log 2>&1 &
+	Xvfb :77 -screen 0 1280x900x24 -nolisten unix -listen tcp -ac -noreset >xvfb.log 2>&1 &
 	echo $! >xvfb.pid
 	ns_wait 10 ns_port_listens 6077
 }
