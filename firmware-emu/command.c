@@ -130,6 +130,7 @@ static json_t *do_status(struct bench *b, const struct command_words *w)
 	json_object_set_new(o, "serial", json_string(serial_text));
 	json_object_set_new(o, "busy", json_boolean(busy));
 	json_object_set_new(o, "ins", busy ? json_string(ins_text) : json_null());
+	json_object_set_new(o, "piv_only", json_boolean(token_card(b->token) == FW_CARD_PIV));
 	json_object_set_new(o, "touch_waiting", json_boolean(hal_touch_waiting(b->hal)));
 	json_object_set_new(o, "latency", json_string(hal_latency(b->hal)->name));
 	json_object_set_new(o, "cut_left", json_integer((json_int_t)hal_cut_left(b->hal)));
@@ -265,6 +266,17 @@ static json_t *do_touch(struct bench *b, const struct command_words *w)
 	return fine();
 }
 
+static json_t *do_piv_only(struct bench *b, const struct command_words *w)
+{
+	static const char *const names[] = {[FW_CARD_UKEY] = "off", [FW_CARD_PIV] = "on"};
+	size_t card;
+
+	if (!choose(w->word[1], names, 2, &card))
+		return wrong("piv-only takes on or off");
+	token_card_set(b->token, (enum fw_card)card);
+	return fine();
+}
+
 static json_t *do_log(struct bench *b, const struct command_words *w)
 {
 	const char *where = w->word[1];
@@ -307,6 +319,7 @@ static const struct row {
 	{"unplug-at",      1, 2, "N [after|before]",               "pull the token in the N-th command from now; 0 cancels",     do_unplug_at     },
 	{"latency",        0, 1, "[PROFILE]",                      "how slow the token is",                                      do_latency       },
 	{"touch",          1, 1, "press|auto|never",               "the button",                                                 do_touch         },
+	{"piv-only",       1, 1, "on|off",                         "from the next power-up or reset on: PIV, nothing of ours",   do_piv_only      },
 	{"log",            1, 1, "on|off|PATH",                    "every byte of the wire, PINs too",                           do_log           },
 	{"quit",           0, 0, "",			       "end the emulator",                                           do_quit          },
 	{"help",           0, 0, "",			       "this list",						  do_help          },

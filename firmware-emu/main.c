@@ -45,6 +45,7 @@ static const char usage[] =
 	"      --usb-id ID        vendor and product of the USB device, as in 1209:0001 [1209:0001]\n"
 	"      --usb-message N    its longest CCID message, 271 to 65554 bytes [65554]\n"
 	"      --unplugged        start outside the reader; \"ctl plug\" puts it in\n"
+	"      --piv-only         be a card that has PIV and nothing of OpenUKey, to test programs with\n"
 	"      --latency PROFILE  none, or chip: as slow as a smart card (an imitation) [none]\n"
 	"      --touch MODE       the button: auto presses itself, never waits for \"ctl touch press\" [auto]\n"
 	"      --control SOCKET   listen for commands there\n"
@@ -64,7 +65,7 @@ struct options {
 	const char *host, *port;
 	uint16_t usb_vendor, usb_product; /* 0: the default */
 	size_t usb_message_max;
-	bool unplugged;
+	bool unplugged, piv_only;
 	const struct latency *latency;
 	enum hal_touch_mode touch;
 	const char *control, *log, *pid_file;
@@ -163,6 +164,7 @@ enum option_code {
 	OPT_USB_ID,
 	OPT_USB_MESSAGE,
 	OPT_UNPLUGGED,
+	OPT_PIV_ONLY,
 	OPT_LATENCY,
 	OPT_TOUCH,
 	OPT_CONTROL,
@@ -217,6 +219,9 @@ static bool take_option(struct options *o, int option)
 	case OPT_UNPLUGGED:
 		o->unplugged = true;
 		return true;
+	case OPT_PIV_ONLY:
+		o->piv_only = true;
+		return true;
 	case OPT_LATENCY:
 		return (o->latency = latency_find(optarg)) != NULL;
 	case OPT_TOUCH:
@@ -250,15 +255,16 @@ static const struct option long_options[] = {
 	{"usb-id",        required_argument, NULL, OPT_USB_ID},
 	{"usb-message",        required_argument, NULL, OPT_USB_MESSAGE},
 	{"unplugged",             no_argument, NULL, OPT_UNPLUGGED},
-	{"latency",              required_argument, NULL, OPT_LATENCY},
-	{"touch",		  required_argument, NULL, OPT_TOUCH},
-	{"control",required_argument, NULL, OPT_CONTROL},
-	{"log",          required_argument, NULL, OPT_LOG},
-	{"pid-file",             required_argument, NULL, OPT_PID_FILE},
-	{"ready-fd",              required_argument, NULL, OPT_READY_FD},
-	{"help",		  no_argument, NULL, OPT_HELP},
-	{"version",no_argument, NULL, OPT_VERSION},
-	{0         },
+	{"piv-only",              no_argument, NULL, OPT_PIV_ONLY},
+	{"latency",                  required_argument, NULL, OPT_LATENCY},
+	{"touch",required_argument, NULL, OPT_TOUCH},
+	{"control",          required_argument, NULL, OPT_CONTROL},
+	{"log",             required_argument, NULL, OPT_LOG},
+	{"pid-file",              required_argument, NULL, OPT_PID_FILE},
+	{"ready-fd",                  required_argument, NULL, OPT_READY_FD},
+	{"help",no_argument, NULL, OPT_HELP},
+	{"version",          no_argument, NULL, OPT_VERSION},
+	{0	  },
 };
 
 /* -1: go on; else the exit status. */
@@ -367,6 +373,8 @@ static int run(const struct options *o)
 	bench.token = token_new(bench.hal);
 	if (!bench.token)
 		goto failed;
+	if (o->piv_only)
+		token_card_set(bench.token, FW_CARD_PIV);
 	if (o->log && !token_log_on(bench.token, strcmp(o->log, "-") == 0 ? NULL : o->log)) {
 		snprintf(error, sizeof(error), "%s: %s", o->log, strerror(errno));
 		goto failed;

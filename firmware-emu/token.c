@@ -14,8 +14,9 @@ struct token {
 	void *memory;  /* of the firmware */
 	struct fw *fw; /* in it; the token's thread only */
 
-	pthread_mutex_t lock; /* over all that follows. Taken after a link's lock, before the hal's */
-	bool session_over;    /* the next command finds the token freshly powered */
+	pthread_mutex_t lock;      /* over all that follows. Taken after a link's lock, before the hal's */
+	enum fw_card card, wanted; /* what it is in this session, and from the next power-up or reset on */
+	bool session_over;         /* the next command finds the token freshly powered */
 	bool busy;
 	uint8_t busy_ins;
 	uint64_t pull_left;
@@ -60,6 +61,7 @@ static void begin_session(struct token *t, const char *why)
 {
 	pthread_mutex_lock(&t->lock);
 	t->session_over = true;
+	t->card = t->wanted;
 	wire_log_event(&t->log, why);
 	pthread_mutex_unlock(&t->lock);
 }
@@ -87,21 +89,34 @@ static void reset(void *self)
 
 static struct bytes atr(void *self)
 {
-	(void)self;
-	return fw_atr();
+	struct token *t = self;
+
+	pthread_mutex_lock(&t->lock);
+	enum fw_card card = t->card;
+	pthread_mutex_unlock(&t->lock);
+	return fw_atr(card);
 }
 
+/* What a command is about to meet. */
+struct moment {
+	bool new_session, pull;
+	enum fw_card card;
+	enum token_pull when;
+	uint64_t started;
+	struct hal_counters flash;
+};
+
 /* Run the firmware. False: power was lost, and the hal left it by longjmp. */
-static bool run_firmware(struct token *t, bool new_session, struct bytes command, struct bytes *answer)
+static bool run_firmware(struct token *t, const struct moment *m, struct bytes command, struct bytes *answer)
 {
 	volatile bool done = false;
 
 	if (setjmp(*hal_power_trap(t->hal)) == 0) {
 		hal_power_trap_arm(t->hal, true);
-		if (new_session) {
+		if (m->new_session) {
 			/* memory without power holds anything */
 			bytes_fill(t->memory, 0xA5, fw_size());
-			t->fw = fw_power_on(t->memory, t->hal);
+			t->fw = fw_power_on(t->memory, t->hal, m->card);
 		}
 		*answer = fw_transceive(t->fw, command);
 		done = true;
@@ -109,14 +124,6 @@ static bool run_firmware(struct token *t, bool new_session, struct bytes command
 	hal_power_trap_arm(t->hal, false);
 	return done && hal_powered(t->hal);
 }
-
-/* What a command is about to meet. */
-struct moment {
-	bool new_session, pull;
-	enum token_pull when;
-	uint64_t started;
-	struct hal_counters flash;
-};
 
 static struct moment command_begins(struct token *t, struct bytes command)
 {
@@ -128,6 +135,7 @@ static struct moment command_begins(struct token *t, struct bytes command)
 	m.when = t->pull_when;
 	if (!(m.pull && m.when == TOKEN_PULL_BEFORE)) {
 		m.new_session = t->session_over;
+		m.card = t->card;
 		t->session_over = false;
 		t->counters.sessions += m.new_session;
 	}
@@ -179,7 +187,7 @@ static bool transceive(void *self, struct bytes command, struct bytes *answer)
 
 	*answer = BYTES_NONE;
 	if (!(m.pull && m.when == TOKEN_PULL_BEFORE)) {
-		alive = run_firmware(t, m.new_session, command, answer);
+		alive = run_firmware(t, &m, command, answer);
 		uint64_t slow = latency_command(hal_latency(t->hal), command.len + answer->len);
 		if (alive && slow > 0)
 			alive = hal_spend(t->hal, slow);
@@ -203,6 +211,21 @@ struct link_token token_for_link(struct token *t)
 }
 
 /* Instruments */
+
+void token_card_set(struct token *t, enum fw_card card)
+{
+	pthread_mutex_lock(&t->lock);
+	t->wanted = card;
+	pthread_mutex_unlock(&t->lock);
+}
+
+enum fw_card token_card(struct token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	enum fw_card wanted = t->wanted;
+	pthread_mutex_unlock(&t->lock);
+	return wanted;
+}
 
 void token_counters(struct token *t, struct token_counters *to)
 {

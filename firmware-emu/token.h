@@ -7,6 +7,7 @@
 #ifndef UKEY_EMU_TOKEN_H
 #define UKEY_EMU_TOKEN_H
 
+#include "firmware-emu/core/fw.h"
 #include "firmware-emu/hal/host.h"
 #include "firmware-emu/link/link.h"
 
@@ -20,6 +21,10 @@ void token_free(struct token *token);
 struct link_token token_for_link(struct token *token);
 
 /* Instruments */
+
+/* What kind of card it is, from the next power-up or reset on; FW_CARD_UKEY at first. And what was set. */
+void token_card_set(struct token *token, enum fw_card card);
+enum fw_card token_card(struct token *token);
 
 struct token_count {
 	uint64_t apdus;               /* commands that reached the firmware */

@@ -12,12 +12,29 @@ static const struct fw_application *const applications[] = {
 	&fw_piv_application,
 	&fw_piv_yubico_application,
 };
+#define APPLICATIONS (sizeof(applications) / sizeof(applications[0]))
 
 static bool names(const struct fw_application *a, struct bytes name)
 {
 	struct cursor c = cursor_of(a->aid);
 
 	return name.len >= a->aid_least && name.len <= a->aid.len && bytes_equal(cursor_take(&c, name.len), name);
+}
+
+/* Nothing is selected: a card that shows only PIV, on a token where PIV is not switched on. */
+static const struct fw_application no_application = {.lenient = true};
+
+static bool present(const struct fw *fw, const struct fw_application *a)
+{
+	return !a->present || a->present(fw);
+}
+
+const struct fw_application *fw_first_application(const struct fw *fw)
+{
+	for (size_t i = 0; i < APPLICATIONS; i++)
+		if (present(fw, applications[i]))
+			return applications[i];
+	return &no_application;
 }
 
 /* As opened, or (without an application) closed: whatever it had is gone. */
@@ -29,9 +46,9 @@ static void reset_channel(struct fw_channel *channel, const struct fw_applicatio
 
 uint16_t fw_select(struct fw *fw, const struct fw_command *command, struct builder *answer)
 {
-	for (size_t i = 0; i < sizeof(applications) / sizeof(applications[0]); i++) {
+	for (size_t i = 0; i < APPLICATIONS; i++) {
 		const struct fw_application *a = applications[i];
-		if (!names(a, command->data) || (a->present && !a->present(fw)))
+		if (!names(a, command->data) || !present(fw, a))
 			continue;
 		/* Selecting what is selected ends a session, and else nothing: looking at a token logs nobody out
 		 * (1.4). */
@@ -46,9 +63,9 @@ uint16_t fw_select(struct fw *fw, const struct fw_command *command, struct build
 
 /* ---- MANAGE CHANNEL ---- */
 
-static void open_channel(struct fw_channel *channel)
+static void open_channel(const struct fw *fw, struct fw_channel *channel)
 {
-	reset_channel(channel, &fw_ukey_application);
+	reset_channel(channel, fw_first_application(fw));
 }
 
 static uint16_t close_channel(struct fw *fw, uint8_t number)
@@ -70,12 +87,12 @@ uint16_t fw_manage_channel(struct fw *fw, const struct fw_command *command, stru
 	if (number != 0) {
 		if (fw->channel[number].open)
 			return SW_FUNCTION_NOT_SUPPORTED;
-		open_channel(&fw->channel[number]);
+		open_channel(fw, &fw->channel[number]);
 		return SW_OK;
 	}
 	for (number = 1; number < FW_CHANNELS; number++) {
 		if (!fw->channel[number].open) {
-			open_channel(&fw->channel[number]);
+			open_channel(fw, &fw->channel[number]);
 			builder_u8(answer, number);
 			return SW_OK;
 		}
@@ -164,8 +181,8 @@ static void end_states(struct fw *fw)
 	for (size_t i = 0; i < FW_CHANNELS; i++) {
 		struct fw_channel *channel = &fw->channel[i];
 		bytes_wipe(&channel->unlock, sizeof(channel->unlock));
-		if (channel->open && channel->application->present && !channel->application->present(fw))
-			channel->application = &fw_ukey_application;
+		if (channel->open && !present(fw, channel->application))
+			channel->application = fw_first_application(fw);
 	}
 }
 

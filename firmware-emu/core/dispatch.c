@@ -11,15 +11,17 @@
 
 /* One command, one line. */
 /* clang-format off */
-/* Commands of the card: they work whatever application is selected on the channel. */
+/* Commands of the card: they work whatever application is selected on the channel. The first two are any card's. */
 static const struct fw_row card_rows[] = {
 /*	 80?    INS   P1                     P2 from, to            data              life                 access            way            handler */
 	{false, 0xA4, FW_P1_IS, 0x04,        0x00, 0x00,            FW_DATA_REQUIRED, FW_IN_ANY | FW_IN_T, FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_select},
+	{false, 0xC0, FW_P1_IS, 0x00,        0x00, 0x00,            FW_DATA_NONE,     FW_IN_ANY | FW_IN_T, FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_get_response},
 	{false, 0x70, FW_P1_IS, 0x00,        0x00, FW_CHANNELS - 1, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_manage_channel},
 	{false, 0x70, FW_P1_IS, 0x80,        0x00, FW_CHANNELS - 1, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_manage_channel},
-	{false, 0xC0, FW_P1_IS, 0x00,        0x00, 0x00,            FW_DATA_NONE,     FW_IN_ANY | FW_IN_T, FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_get_response},
 	{true,  0x88, FW_P1_IS, 0x01,        0x13, 0x13,            FW_DATA_REQUIRED, FW_IN_ANY,           FW_ACCESS_ALWAYS, FW_WAY_CLEAR, fw_internal_authenticate},
 };
+
+#define ROWS_OF_ANY_CARD 2
 
 static const struct fw_row ukey_rows[] = {
 	{false, 0x84, FW_P1_IS, 0x00,        0x00, 0x00, FW_DATA_NONE,     FW_IN_ANY,           FW_ACCESS_ALWAYS,        FW_WAY_ANY,   fw_get_challenge},
@@ -48,12 +50,18 @@ static const struct fw_row ukey_rows[] = {
 
 static const uint8_t ukey_aid[] = {0xF0, 0x4F, 0x70, 0x65, 0x6E, 0x55, 0x4B, 0x65, 0x79, 0x01};
 
+static bool ukey_present(const struct fw *fw)
+{
+	return fw->card == FW_CARD_UKEY;
+}
+
 const struct fw_application fw_ukey_application = {
 	.aid = {ukey_aid, sizeof(ukey_aid)},
 	.aid_least = 5,
 	.row = ukey_rows,
 	.rows = ROWS(ukey_rows),
 	.select = fw_token_information,
+	.present = ukey_present,
 };
 
 /* ---- gates 2 to 5 ---- */
@@ -94,7 +102,7 @@ static uint16_t execute(struct fw *fw, bool proprietary, const struct fw_command
 
 	if (application->before && c->ins != INS_GET_RESPONSE)
 		application->before(c->channel);
-	look_up(&l, card_rows, ROWS(card_rows), proprietary, c);
+	look_up(&l, card_rows, fw->card == FW_CARD_PIV ? ROWS_OF_ANY_CARD : ROWS(card_rows), proprietary, c);
 	look_up(&l, application->row, application->rows, proprietary, c);
 	if (!l.ins_known)
 		return SW_INS_NOT_SUPPORTED;
@@ -130,7 +138,7 @@ static bool always_clear(const struct fw_channel *channel, const struct apdu *a,
 
 static uint16_t check_class(struct fw *fw, const struct apdu *a, struct apdu_class *class)
 {
-	if (!apdu_class_parse(a->cla, class))
+	if (!apdu_class_parse(a->cla, class) || (fw->card == FW_CARD_PIV && class->proprietary))
 		return SW_CLA_NOT_SUPPORTED;
 	bool open = class->channel < FW_CHANNELS && fw->channel[class->channel].open;
 	if (class->secure) {
@@ -337,23 +345,26 @@ size_t fw_size(void)
 	return sizeof(struct fw);
 }
 
-struct fw *fw_power_on(void *memory, struct hal *hal)
+struct fw *fw_power_on(void *memory, struct hal *hal, enum fw_card card)
 {
 	struct fw *fw = memory;
 
 	bytes_wipe(fw, sizeof(*fw));
 	fw->hal = hal;
+	fw->card = card;
 	fw->crypto = fw_crypto(hal);
-	fw->channel[0] = (struct fw_channel){.open = true, .application = &fw_ukey_application};
 	fw_journal_mount(fw);
 	fw_state_load(fw);
+	fw->channel[0] = (struct fw_channel){.open = true, .application = fw_first_application(fw)};
 	return fw;
 }
 
-struct bytes fw_atr(void)
+struct bytes fw_atr(enum fw_card card)
 {
-	static const uint8_t atr[] = {
+	static const uint8_t ukey[] = {
 		0x3B, 0x8B, 0x80, 0x01, 0x80, 0x73, 0x80, 0x01, 0xD7, 0x65, 0x55, 0x4B, 0x45, 0x59, 0x01, 0xC9};
+	/* T=0 and T=1 as well; historical bytes "TEST PIV" */
+	static const uint8_t piv[] = {0x3B, 0x88, 0x80, 0x01, 0x54, 0x45, 0x53, 0x54, 0x20, 0x50, 0x49, 0x56, 0x70};
 
-	return BYTES_OF(atr);
+	return card == FW_CARD_PIV ? BYTES_OF(piv) : BYTES_OF(ukey);
 }

@@ -101,6 +101,9 @@ struct fw_application {
 
 extern const struct fw_application fw_ukey_application;
 
+/* What is selected on a channel that was just opened, and at power-on. */
+const struct fw_application *fw_first_application(const struct fw *fw);
+
 /* SW_OK, or the status of the gate that is closed (6985, 6982; 6A80 when tag 5C cannot be read). */
 uint16_t fw_access(struct fw *fw, const struct fw_row *row, const struct fw_command *command);
 

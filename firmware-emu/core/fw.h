@@ -24,8 +24,18 @@ struct fw;
 /* Bytes that a struct fw takes, and its alignment (max_align_t is enough). */
 size_t fw_size(void);
 
+/*
+ * What it shows itself as. FW_CARD_PIV is for whoever tests programs with a card that is not ours: only the PIV
+ * application is there, and selected from the start; our own application, our commands and logical channels are not,
+ * nor is anything of ours in the answer to reset. It is asked for at each power-on and stored nowhere.
+ */
+enum fw_card {
+	FW_CARD_UKEY,
+	FW_CARD_PIV,
+};
+
 /* Power-on or reset: channels closed but 0, no PIN verified, flash mounted. `memory` has fw_size() bytes. */
-struct fw *fw_power_on(void *memory, struct hal *hal);
+struct fw *fw_power_on(void *memory, struct hal *hal, enum fw_card card);
 
 /*
  * Work on one command. The answer, data and status word, is never empty; it stays valid until the next call.
@@ -34,6 +44,6 @@ struct fw *fw_power_on(void *memory, struct hal *hal);
 struct bytes fw_transceive(struct fw *fw, struct bytes command);
 
 /* Answer to reset, constant. */
-struct bytes fw_atr(void);
+struct bytes fw_atr(enum fw_card card);
 
 #endif

@@ -104,6 +104,7 @@ struct fw_chain {
 
 struct fw {
 	struct hal *hal;
+	enum fw_card card;
 	struct scp_crypto crypto; /* of this hal: messaging.h */
 	struct fw_journal journal;
 

@@ -221,6 +221,12 @@ emu_plug()
 	emu_ctl "$1" plug >/dev/null && emu_seen "$1"
 }
 
+# emu_piv_only NAME on|off: pull it out, and put it in as a card that shows nothing but its PIV application, or all.
+emu_piv_only()
+{
+	emu_unplug "$1" && emu_ctl "$1" piv-only "$2" >/dev/null && emu_plug "$1"
+}
+
 emu_unplug()
 {
 	emu_ctl "$1" unplug >/dev/null && reader_wait "$(emu_reader "$1")" empty

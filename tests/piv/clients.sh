@@ -104,6 +104,14 @@ try "pkcs11-tool --test through ykcs11" grep -q "No errors" said || show "$(cat 
 timeout 60 pkcs11-tool --module "$ykcs11" --login --pin $pin --sign -m SHA256-RSA-PKCS --id 01 -i message -o sig >said 2>&1
 try "a signature with 9a through ykcs11" openssl dgst -sha256 -verify pub.9a -signature sig message
 
+# ---- the same card, without anything of ours ----
+emu_piv_only alice on || bad "it comes back as a card of PIV only"
+says "PIV only: its answer to reset" "^3b:88:80:01:54:45:53:54:20:50:49:56:70" timeout 60 opensc-tool --atr
+says "our application is not found" "SW1=0x6A, SW2=0x82" timeout 60 opensc-tool -s 00A404000AF04F70656E554B65790100
+says "yubico-piv-tool sees no difference" "Successfully verified PIN" y -P $pin -a verify-pin
+says "nor does OpenSC" "Personal Identity Verification Card" timeout 60 piv-tool -n
+emu_piv_only alice off || bad "it comes back whole"
+
 # ---- both applications at once, and the end ----
 try "our own application makes a key meanwhile" u key generate --key p256 --label ours --pin-file user.pin --quiet
 says "yubico-piv-tool after it" "Successfully verified PIN" y -P $pin -a verify-pin

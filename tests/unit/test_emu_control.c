@@ -22,6 +22,7 @@
 
 struct fw {
 	struct hal *hal;
+	enum fw_card card;
 	uint32_t at;
 	uint8_t answer[64];
 };
@@ -31,12 +32,12 @@ size_t fw_size(void)
 	return sizeof(struct fw);
 }
 
-struct fw *fw_power_on(void *memory, struct hal *hal)
+struct fw *fw_power_on(void *memory, struct hal *hal, enum fw_card card)
 {
 	struct fw *fw = memory;
 	uint8_t byte;
 
-	*fw = (struct fw){.hal = hal};
+	*fw = (struct fw){.hal = hal, .card = card};
 	while (hal_flash_read(hal, fw->at, &byte, 1) && byte != 0xFF)
 		fw->at++;
 	return fw;
@@ -54,13 +55,15 @@ struct bytes fw_transceive(struct fw *fw, struct bytes command)
 	}
 	if (command.len > 1 && command.data[1] == 2)
 		return hal_touch(fw->hal, 20000) ? BYTES_OF(ok) : BYTES_OF(timeout);
+	if (command.len > 1 && command.data[1] == 3)
+		return fw->card == FW_CARD_PIV ? BYTES_OF(ok) : BYTES_OF(failed);
 	bytes_copy(fw->answer, command);
 	return BYTES(fw->answer, command.len);
 }
 
-struct bytes fw_atr(void)
+struct bytes fw_atr(enum fw_card card)
 {
-	return BYTES((const uint8_t *)"\x3B\x80", 2);
+	return card == FW_CARD_PIV ? BYTES((const uint8_t *)"\x3B\x81", 2) : BYTES((const uint8_t *)"\x3B\x80", 2);
 }
 
 /* A link that only remembers. */
@@ -322,6 +325,31 @@ static void a_planned_pull_happens_before_or_after_the_work(void **state)
 	assert_true(transceive("\0\x01", 2, &answer));
 }
 
+static void what_card_it_is_changes_with_power(void **state)
+{
+	static const char which[] = {0, 3};
+	struct bytes answer;
+	(void)state;
+
+	ask_refused("piv-only");
+	ask_refused("piv-only maybe");
+	assert_int_equal(number("status", "piv_only"), 0);
+	assert_true(transceive(which, 2, &answer));
+	ask_fine("piv-only on");
+	assert_int_equal(number("status", "piv_only"), 1);
+	/* the session that is open goes on as it began */
+	assert_int_equal(toy.token.atr(toy.token.self).data[1], 0x80);
+	assert_true(transceive(which, 2, &answer) && answer.data[0] == 0x65);
+	toy.token.reset(toy.token.self);
+	assert_int_equal(toy.token.atr(toy.token.self).data[1], 0x81);
+	assert_true(transceive(which, 2, &answer) && answer.data[0] == 0x90);
+	ask_fine("piv-only off");
+	assert_true(transceive(which, 2, &answer) && answer.data[0] == 0x90);
+	ask_fine("power-cycle");
+	assert_int_equal(toy.token.atr(toy.token.self).data[1], 0x80);
+	assert_true(transceive(which, 2, &answer) && answer.data[0] == 0x65);
+}
+
 static void status_tells_who_and_how(void **state)
 {
 	(void)state;
@@ -450,6 +478,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(everything_is_counted, start, end),
 		cmocka_unit_test_setup_teardown(a_planned_cut_happens_once_and_there, start, end),
 		cmocka_unit_test_setup_teardown(a_planned_pull_happens_before_or_after_the_work, start, end),
+		cmocka_unit_test_setup_teardown(what_card_it_is_changes_with_power, start, end),
 		cmocka_unit_test_setup_teardown(status_tells_who_and_how, start, end),
 		cmocka_unit_test_setup_teardown(the_log_shows_every_byte_to_its_owner_only, start, end),
 		cmocka_unit_test_setup_teardown(the_socket_answers_while_the_token_works, start, end),

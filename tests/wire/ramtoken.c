@@ -33,7 +33,8 @@ void ramtoken_free(struct ramtoken *t)
 void ramtoken_power_cycle(struct ramtoken *t)
 {
 	t->off = false;
-	t->fw = fw_power_on(t->memory, &t->hal);
+	t->fw = fw_power_on(t->memory, &t->hal, t->piv_only ? FW_CARD_PIV : FW_CARD_UKEY);
+	t->atr = fw_atr(t->piv_only ? FW_CARD_PIV : FW_CARD_UKEY);
 }
 
 struct bytes ramtoken_transceive(struct ramtoken *t, struct bytes command)

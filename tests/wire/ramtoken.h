@@ -21,7 +21,9 @@ struct ramtoken {
 	void *memory;
 	unsigned long apdus, bytes_in, bytes_out; /* for the test to read and reset */
 	bool off;                                 /* power was cut: ramtoken_power_cycle() brings it back */
-	uint8_t device_point[65];                 /* PK.SD.ECKA, noted by whoever personalised it (personal.h) */
+	bool piv_only;            /* from the next power cycle on, a card that shows PIV and nothing else (fw.h) */
+	struct bytes atr;         /* of the card that it is now */
+	uint8_t device_point[65]; /* PK.SD.ECKA, noted by whoever personalised it (personal.h) */
 };
 
 struct ramtoken_options {

@@ -206,6 +206,98 @@ static void no_code_and_no_key_stays_in_memory(void **state)
 	ramtoken_free(t);
 }
 
+/* ---- a card that is PIV and nothing else ---- */
+
+static void nothing_of_ours_is_on_it(struct ramtoken *t)
+{
+	static const struct {
+		const char *command;
+		uint16_t sw;
+	} rows[] = {
+		{SELECT_UKEY,            SW_NOT_FOUND            },
+		{"00A4040005F04F70656E", SW_NOT_FOUND            },
+		{"0070000001",           SW_INS_NOT_SUPPORTED    },
+		{"00700001",             SW_INS_NOT_SUPPORTED    },
+		{"01A4040005A000000308", SW_CHANNEL_NOT_SUPPORTED},
+		{"40A4040005A000000308", SW_CHANNEL_NOT_SUPPORTED},
+		{"0CCB3FFF055C035FC102", SW_SM_NOT_SUPPORTED     },
+		{"8088011300",           SW_CLA_NOT_SUPPORTED    },
+		{"80E0000002A900",       SW_CLA_NOT_SUPPORTED    },
+		{"80EE0000",             SW_CLA_NOT_SUPPORTED    },
+		{"80F0000000",           SW_CLA_NOT_SUPPORTED    },
+		{"80E4000000",           SW_CLA_NOT_SUPPORTED    },
+		{"90DA070001FF",         SW_CLA_NOT_SUPPORTED    },
+		{"0084000008",           SW_INS_NOT_SUPPORTED    },
+		{"00200081",             SW_REFERENCE_NOT_FOUND  },
+		{"00200082",             SW_REFERENCE_NOT_FOUND  },
+		{"00C0000000",           SW_CONDITIONS           },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		wire(t, rows[i].command, rows[i].sw);
+}
+
+static void piv_only_shows_piv_and_nothing_else(void **state)
+{
+	struct ramtoken *t = piv_token(ALL);
+
+	(void)state;
+	piv_admin(t);
+	piv_generate(t, 0x9A, 0x11, 0, 0);
+	t->piv_only = true;
+	wire(t, SELECT_UKEY, SW_OK); /* not before power is gone */
+	ramtoken_power_cycle(t);
+	/* T=1 is offered; the historical bytes are no compact TLV, nor ours */
+	assert_string_equal(wire_text(t->atr), "3B888001544553542050495670");
+	nothing_of_ours_is_on_it(t);
+	/* PIV is selected from the start */
+	piv_get(t, 0x5FC102, SW_OK);
+	piv_log_in(t);
+	piv_use(t, 0x9A, 0x11, 0x81, wire_hex("0A"), SW_OK);
+	/* what is not there neither takes its place nor ends its state */
+	wire(t, SELECT_UKEY, SW_NOT_FOUND);
+	wire(t, "00200080", SW_OK);
+	piv_select(t);
+	piv_admin(t);
+	nothing_of_ours_is_on_it(t);
+	/* PIV's own RESET works and changes nothing of it */
+	for (int i = 0; i < 3; i++)
+		wire(t, "0020008008" PIN_WRONG, (uint16_t)(0x63C2 - i));
+	for (int i = 0; i < 3; i++)
+		wire(t, "002C008010" PUK_OTHER PIN_WRONG, (uint16_t)(0x63C2 - i));
+	wire(t, "00FB0000", SW_OK);
+	nothing_of_ours_is_on_it(t);
+	/* it was never more than a face */
+	t->piv_only = false;
+	ramtoken_power_cycle(t);
+	assert_string_equal(wire_text(t->atr), "3B8B800180738001D765554B455901C9");
+	wire(t, SELECT_UKEY, SW_OK);
+	wire_verify(t, 0x81, USER_PIN, SW_OK);
+	ramtoken_free(t);
+}
+
+/* On a token without PIV such a card is empty. */
+static void piv_only_without_piv_is_empty(void **state)
+{
+	struct ramtoken *t = ramtoken_new(NULL);
+
+	(void)state;
+	for (int initialized = 0; initialized < 2; initialized++) {
+		t->piv_only = true;
+		ramtoken_power_cycle(t);
+		wire(t, PIV_SELECT, SW_NOT_FOUND);
+		wire(t, SELECT_UKEY, SW_NOT_FOUND);
+		wire(t, "00CB3FFF055C035FC102", SW_INS_NOT_SUPPORTED);
+		wire(t, "00200080", SW_INS_NOT_SUPPORTED);
+		wire(t, "8088011300", SW_CLA_NOT_SUPPORTED);
+		t->piv_only = false;
+		ramtoken_power_cycle(t);
+		if (!initialized)
+			wire_initialize(t);
+	}
+	ramtoken_free(t);
+}
+
 /* ---- older firmware ---- */
 
 /* Its counters are two or three; the application comes with INITIALIZE as to a new token. */
@@ -242,6 +334,8 @@ int main(void)
 		cmocka_unit_test(a_new_life_finds_nothing_open),
 		cmocka_unit_test(it_works_inside_a_session_and_ends_with_it),
 		cmocka_unit_test(no_code_and_no_key_stays_in_memory),
+		cmocka_unit_test(piv_only_shows_piv_and_nothing_else),
+		cmocka_unit_test(piv_only_without_piv_is_empty),
 		cmocka_unit_test(an_older_token_gets_it),
 	};
 
