@@ -22,7 +22,12 @@ static uint32_t take_tag(struct cursor *c)
 	return tag;
 }
 
-static size_t take_length(struct cursor *c)
+enum forms {
+	SHORTEST,
+	ANY,
+};
+
+static size_t take_length(struct cursor *c, enum forms forms)
 {
 	uint8_t first = cursor_u8(c);
 	if (first < 0x80)
@@ -35,19 +40,45 @@ static size_t take_length(struct cursor *c)
 	uint32_t len = 0;
 	for (size_t i = 0; i < n; i++)
 		len = len << 8 | cursor_u8(c);
-	if (len < 0x80 || (n > 1 && len >> (8 * (n - 1)) == 0))
+	if (forms == SHORTEST && (len < 0x80 || (n > 1 && len >> (8 * (n - 1)) == 0)))
 		cursor_fail(c);
 	return len;
 }
 
-bool tlv_next(struct cursor *c, uint32_t *tag, struct bytes *value)
+static bool header(struct cursor *c, enum forms forms, uint32_t *tag, size_t *len)
 {
+	while (forms == ANY && !c->failed && c->left > 0 && *c->at == 0x00)
+		cursor_u8(c);
 	if (c->failed || c->left == 0)
 		return false;
 	*tag = take_tag(c);
-	size_t len = take_length(c);
+	*len = take_length(c, forms);
+	return !c->failed;
+}
+
+static bool next(struct cursor *c, enum forms forms, uint32_t *tag, struct bytes *value)
+{
+	size_t len;
+
+	if (!header(c, forms, tag, &len))
+		return false;
 	*value = cursor_take(c, len);
 	return !c->failed;
+}
+
+bool tlv_next(struct cursor *c, uint32_t *tag, struct bytes *value)
+{
+	return next(c, SHORTEST, tag, value);
+}
+
+bool tlv_next_any(struct cursor *c, uint32_t *tag, struct bytes *value)
+{
+	return next(c, ANY, tag, value);
+}
+
+bool tlv_header_any(struct cursor *c, uint32_t *tag, size_t *len)
+{
+	return header(c, ANY, tag, len);
 }
 
 struct bytes tlv_take_whole(struct cursor *c, uint32_t tag)
@@ -82,7 +113,7 @@ uint32_t tlv_peek(const struct cursor *c)
 	return ahead.failed ? 0 : tag;
 }
 
-bool tlv_parse(struct bytes in, const struct tlv_field *fields, size_t count)
+static bool parse(struct bytes in, enum forms forms, const struct tlv_field *fields, size_t count)
 {
 	struct cursor c = cursor_of(in);
 	uint32_t seen = 0, tag;
@@ -92,10 +123,12 @@ bool tlv_parse(struct bytes in, const struct tlv_field *fields, size_t count)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		*fields[i].value = BYTES_NONE;
-	while (tlv_next(&c, &tag, &value)) {
+	while (next(&c, forms, &tag, &value)) {
 		size_t i = 0;
 		while (i < count && fields[i].tag != tag)
 			i++;
+		if (i == count && forms == ANY)
+			continue;
 		if (i == count || (seen >> i & 1) || value.len < fields[i].min || value.len > fields[i].max)
 			return false;
 		seen |= (uint32_t)1 << i;
@@ -107,6 +140,16 @@ bool tlv_parse(struct bytes in, const struct tlv_field *fields, size_t count)
 		if (fields[i].presence == TLV_REQUIRED && !(seen >> i & 1))
 			return false;
 	return true;
+}
+
+bool tlv_parse(struct bytes in, const struct tlv_field *fields, size_t count)
+{
+	return parse(in, SHORTEST, fields, count);
+}
+
+bool tlv_parse_any(struct bytes in, const struct tlv_field *fields, size_t count)
+{
+	return parse(in, ANY, fields, count);
 }
 
 bool tlv_unwrap(struct bytes in, uint32_t tag, struct bytes *value)

@@ -16,6 +16,15 @@
 /* Take one TLV. False at the end of the range (cursor_done) or when it is malformed (cursor failed). */
 bool tlv_next(struct cursor *c, uint32_t *tag, struct bytes *value);
 
+/*
+ * The same as ISO 7816-4 5.2.2 lets any card write it: a length in any definite form, shortest or not (81 05 and 82
+ * 0005 are 5), and filler bytes 00 before, between and behind TLVs, so that a range with nothing but filler left is at
+ * its end. For what makers and issuers of cards wrote; what is ours is always in its shortest form.
+ */
+bool tlv_next_any(struct cursor *c, uint32_t *tag, struct bytes *value);
+/* Only tag and length of it: of a value that may be cut off. */
+bool tlv_header_any(struct cursor *c, uint32_t *tag, size_t *len);
+
 /* Take one TLV that must have this tag, and give its value, or the whole of it with tag and length. Anything else fails
  * the cursor. */
 struct bytes tlv_take(struct cursor *c, uint32_t tag);
@@ -37,6 +46,9 @@ struct tlv_field {
 
 /* Parse a whole range by a table of at most 32 fields, in any order. False leaves the values undefined. */
 bool tlv_parse(struct bytes in, const struct tlv_field *fields, size_t count);
+
+/* The same of what tlv_next_any() reads; tags that the table does not name are stepped over (they must be whole). */
+bool tlv_parse_any(struct bytes in, const struct tlv_field *fields, size_t count);
 
 /* The value of the one TLV that fills the whole range and has this tag. */
 bool tlv_unwrap(struct bytes in, uint32_t tag, struct bytes *value);

@@ -20,11 +20,13 @@ libukeycore_la_SOURCES = \
 	driver/text.c driver/text.h \
 	driver/usb_ids.c driver/usb_ids.def \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
+	driver/card/piv_object.c driver/card/piv_object.h driver/card/piv_key.c driver/card/piv_yubico.c \
+	driver/card/piv_inflate.c driver/card/piv_inflate.h \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c \
 	driver/transport/pcsc_fork.c driver/transport/pcsc_fork.h \
 	driver/transport/ccid.c driver/transport/ccid_describe.c driver/transport/ccid.h
-libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS) $(CRYPTO_CFLAGS)
-libukeycore_la_LIBADD = $(PCSC_LIBS) $(CRYPTO_LIBS)
+libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
+libukeycore_la_LIBADD = $(PCSC_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
 usb_sources = \
 	driver/transport/roads.c \
 	driver/transport/usb.c driver/transport/usb.h \
