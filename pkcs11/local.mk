@@ -8,7 +8,7 @@ libp11core_la_SOURCES = \
 	pkcs11/login.c pkcs11/pin.c pkcs11/prompt.c pkcs11/prompt.h pkcs11/returned.c \
 	pkcs11/pinentry.c pkcs11/pinentry.h pkcs11/assuan.c pkcs11/assuan.h \
 	pkcs11/object.c pkcs11/find.c pkcs11/attribute.c pkcs11/attribute.h pkcs11/attribute_key.c \
-	pkcs11/attribute_stored.c pkcs11/attribute_session.c pkcs11/template.c pkcs11/create.c \
+	pkcs11/attribute_stored.c pkcs11/attribute_session.c pkcs11/template.c pkcs11/create.c pkcs11/change.c \
 	pkcs11/mechanism.c pkcs11/operation.c pkcs11/key.c \
 	pkcs11/public.c pkcs11/cipher.c pkcs11/mac.c \
 	pkcs11/sign.c pkcs11/verify.c pkcs11/crypt.c pkcs11/digest.c \

@@ -191,6 +191,11 @@ bool p11_returned_known(const char *function);
 const CK_ATTRIBUTE *p11_find(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type);
 /* Pointers and lengths make sense, no attribute occurs twice. */
 CK_RV p11_template_check(const CK_ATTRIBUTE *list, CK_ULONG count);
+/*
+ * The value has the form of its attribute, and objects of this class have such an attribute (of a class that is neither
+ * data, certificate nor public key only the form is looked at). CKR_OK with *found false: none that the table knows.
+ */
+CK_RV p11_template_value(CK_OBJECT_CLASS class, const CK_ATTRIBUTE *a, bool *found);
 /* The value when it is there (*present, which may be NULL), with its right size. */
 CK_RV p11_take_bool(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, bool *value, bool *present);
 CK_RV p11_take_ulong(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, CK_ULONG *value, bool *present);
@@ -322,6 +327,14 @@ bool p11_key_public(const struct ukey_key *key, struct crypto_pubkey *out);
 CK_OBJECT_CLASS p11_class(const struct p11_view *view);
 /* Does it match every attribute of the template? What must be read for it is looked at last. */
 CK_RV p11_matches(struct p11_view *view, const CK_ATTRIBUTE *list, CK_ULONG count, bool *matches);
+
+/* ---- create.c ---- */
+
+CK_RV p11_create(struct p11_session *s, const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *handle);
+/* What a template says of a data object, over what `data` holds; its value is borrowed. */
+CK_RV p11_data_fields(const CK_ATTRIBUTE *list, CK_ULONG count, struct ukey_data *data);
+/* What libukey says about a value, in the words that C_CreateObject has. */
+CK_RV p11_write_rv(enum ukey_status status);
 
 /* ---- keygen.c ---- */
 

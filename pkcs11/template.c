@@ -28,6 +28,67 @@ CK_RV p11_template_check(const CK_ATTRIBUTE *list, CK_ULONG count)
 	return CKR_OK;
 }
 
+/* What a template for each class may name, and what a value of it looks like. */
+/* clang-format off */
+enum { IN_DATA = 1, IN_CERT = 2, IN_PUB = 4, IN_ALL = 7 };
+enum form { OCTETS, TRUTH, NUMBER, DATE };
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	unsigned in;
+	enum form form;
+} known[] = {
+	{CKA_CLASS, IN_ALL, NUMBER}, {CKA_TOKEN, IN_ALL, TRUTH}, {CKA_PRIVATE, IN_ALL, TRUTH},
+	{CKA_MODIFIABLE, IN_ALL, TRUTH}, {CKA_COPYABLE, IN_ALL, TRUTH}, {CKA_DESTROYABLE, IN_ALL, TRUTH},
+	{CKA_LABEL, IN_ALL, OCTETS}, {CKA_APPLICATION, IN_DATA, OCTETS}, {CKA_OBJECT_ID, IN_DATA, OCTETS},
+	{CKA_VALUE, IN_DATA | IN_CERT, OCTETS}, {CKA_CERTIFICATE_TYPE, IN_CERT, NUMBER},
+	{CKA_TRUSTED, IN_CERT | IN_PUB, TRUTH}, {CKA_CERTIFICATE_CATEGORY, IN_CERT, NUMBER},
+	{CKA_CHECK_VALUE, IN_CERT, OCTETS}, {CKA_START_DATE, IN_CERT | IN_PUB, DATE},
+	{CKA_END_DATE, IN_CERT | IN_PUB, DATE}, {CKA_PUBLIC_KEY_INFO, IN_CERT | IN_PUB, OCTETS},
+	{CKA_SUBJECT, IN_CERT | IN_PUB, OCTETS}, {CKA_ID, IN_CERT | IN_PUB, OCTETS}, {CKA_ISSUER, IN_CERT, OCTETS},
+	{CKA_SERIAL_NUMBER, IN_CERT, OCTETS}, {CKA_URL, IN_CERT, OCTETS},
+	{CKA_HASH_OF_SUBJECT_PUBLIC_KEY, IN_CERT, OCTETS}, {CKA_HASH_OF_ISSUER_PUBLIC_KEY, IN_CERT, OCTETS},
+	{CKA_JAVA_MIDP_SECURITY_DOMAIN, IN_CERT, NUMBER}, {CKA_NAME_HASH_ALGORITHM, IN_CERT, NUMBER},
+	{CKA_KEY_TYPE, IN_PUB, NUMBER}, {CKA_DERIVE, IN_PUB, TRUTH}, {CKA_ENCRYPT, IN_PUB, TRUTH},
+	{CKA_VERIFY, IN_PUB, TRUTH}, {CKA_VERIFY_RECOVER, IN_PUB, TRUTH}, {CKA_WRAP, IN_PUB, TRUTH},
+	{CKA_ALLOWED_MECHANISMS, IN_PUB, OCTETS}, {CKA_MODULUS, IN_PUB, OCTETS}, {CKA_MODULUS_BITS, IN_PUB, NUMBER},
+	{CKA_PUBLIC_EXPONENT, IN_PUB, OCTETS}, {CKA_EC_PARAMS, IN_PUB, OCTETS}, {CKA_EC_POINT, IN_PUB, OCTETS},
+	{CKA_WRAP_TEMPLATE, IN_PUB, OCTETS}, {CKA_ENCAPSULATE, IN_PUB, TRUTH},
+};
+/* clang-format on */
+
+static bool has_form(const CK_ATTRIBUTE *a, enum form form)
+{
+	switch (form) {
+	case TRUTH:
+		return a->ulValueLen == sizeof(CK_BBOOL);
+	case NUMBER:
+		return a->ulValueLen == sizeof(CK_ULONG);
+	case DATE:
+		return !a->ulValueLen || a->ulValueLen == sizeof(CK_DATE);
+	default:
+		return true;
+	}
+}
+
+CK_RV p11_template_value(CK_OBJECT_CLASS class, const CK_ATTRIBUTE *a, bool *found)
+{
+	unsigned in = class == CKO_DATA          ? IN_DATA
+		      : class == CKO_CERTIFICATE ? IN_CERT
+		      : class == CKO_PUBLIC_KEY  ? IN_PUB
+						 : 0;
+
+	*found = false;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (known[i].type != a->type)
+			continue;
+		*found = true;
+		if (in && !(known[i].in & in))
+			return CKR_ATTRIBUTE_TYPE_INVALID;
+		return has_form(a, known[i].form) ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+	}
+	return CKR_OK;
+}
+
 CK_RV p11_take_bool(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, bool *value, bool *present)
 {
 	const CK_ATTRIBUTE *a = p11_find(list, count, type);
