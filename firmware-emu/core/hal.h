@@ -70,11 +70,14 @@ bool hal_key_supported(struct hal *hal, uint8_t algorithm);
 bool hal_key_generate(struct hal *hal, uint8_t algorithm, struct builder *blob, struct builder *public_key);
 /*
  * A key pair from outside: `value` is p || q, each half as long as the modulus, or d, as long as a coordinate (2.3 has
- * the sizes; the core has checked them and the shape of the public half). HAL_BAD_INPUT unless the halves belong
- * together and the key is sound: n = p q with p and q prime and 65537 invertible; d in its range and Q = d G.
+ * the sizes; the core has checked them and the shape of the public half). After q may come dP || dQ || qInv, as long
+ * each. HAL_BAD_INPUT unless the halves belong together and the key is sound: n = p q with p and q prime and 65537
+ * invertible, and dP, dQ, qInv are what they make; d in its range and Q = d G.
  */
 enum hal_result hal_key_import(
 	struct hal *hal, uint8_t algorithm, struct bytes value, struct bytes public_key, struct builder *blob);
+/* The public half that such a value has. HAL_BAD_INPUT when it can have none; it need not be a sound key otherwise. */
+enum hal_result hal_key_public(struct hal *hal, uint8_t algorithm, struct bytes value, struct builder *public_key);
 enum hal_result hal_key_operate(struct hal *hal, uint8_t algorithm, enum hal_operation operation, struct bytes blob,
 	struct bytes input, struct builder *result);
 

@@ -2,7 +2,6 @@
 /* The PIV application: its commands, SELECT, its slots (protocol 9.1 to 9.3). */
 #include "firmware-emu/core/piv.h"
 #include "common/tlv.h"
-#include "firmware-emu/core/algorithm.h"
 #include "firmware-emu/core/directory.h"
 
 #define IO FW_IN_I | FW_IN_O
@@ -31,10 +30,13 @@ static const struct fw_row rows[] = {
 	{false, 0xF9, FW_P1_ANY, 0x00, 0x00, 0x00,  FW_DATA_NONE,     IO,  FW_ACCESS_ALWAYS,      FW_WAY_ANY,  fw_piv_attest},
 	{false, 0xFA, FW_P1_ANY, 0x00, 0x01, 0xFF,  FW_DATA_NONE,     IO,  FW_ACCESS_PIV_BOTH,    FW_WAY_ANY,  fw_piv_set_retries},
 	{false, 0xFB, FW_P1_IS,  0x00, 0x00, 0x00,  FW_DATA_NONE,     IO,  FW_ACCESS_PIV_BLOCKED, FW_WAY_ANY,  fw_piv_reset},
+	{false, 0xFE, FW_P1_ANY, 0x00, 0x82, 0x95,  FW_DATA_REQUIRED, IO,  FW_ACCESS_PIV_ADMIN,   FW_WAY_ANY,  fw_piv_import},
+	{false, 0xFE, FW_P1_ANY, 0x00, 0x9A, 0x9A,  FW_DATA_REQUIRED, IO,  FW_ACCESS_PIV_ADMIN,   FW_WAY_ANY,  fw_piv_import},
+	{false, 0xFE, FW_P1_ANY, 0x00, 0x9C, 0x9E,  FW_DATA_REQUIRED, IO,  FW_ACCESS_PIV_ADMIN,   FW_WAY_ANY,  fw_piv_import},
 	{false, 0xFF, FW_P1_IS,  0xFF, 0xFD, 0xFF,  FW_DATA_REQUIRED, IO,  FW_ACCESS_PIV_ADMIN,   FW_WAY_ANY,  fw_piv_set_management_key},
 };
 #define ROWS        (sizeof(rows) / sizeof(rows[0]))
-#define YUBICO_ROWS 7
+#define YUBICO_ROWS 10
 /* clang-format on */
 
 static const uint8_t aid[] = {0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00};
@@ -85,6 +87,29 @@ const struct fw_application fw_piv_yubico_application = {
 	.lenient = true,
 };
 
+/* ---- algorithms ---- */
+
+/* SP 800-78-4, table 6-2, and where Yubico's extensions are what they have beside them (05 is in SP 800-78-5, too). */
+static const struct {
+	uint8_t number;
+	bool yubico;
+} algorithms[] = {
+	{0x07, false},
+	{0x05, true },
+	{0x16, true },
+	{0x11, false},
+	{0x14, false},
+};
+
+const struct fw_algorithm *fw_piv_algorithm(const struct fw *fw, uint8_t number)
+{
+	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+		if (algorithms[i].number == number && (!algorithms[i].yubico || yubico_present(fw)) &&
+			hal_key_supported(fw->hal, number))
+			return fw_algorithm(number);
+	return NULL;
+}
+
 /* ---- SELECT ---- */
 
 /* The application property template (SP 800-73-4 part 2, table 3). */
@@ -92,10 +117,8 @@ uint16_t fw_piv_select(struct fw *fw, const struct fw_command *command, struct b
 {
 	static const uint8_t label[] = {'O', 'p', 'e', 'n', 'U', 'K', 'e', 'y', ' ', 'P', 'I', 'V'};
 	static const uint8_t object_identifier[] = {0x00};
-	static const uint8_t algorithms[] = {0x07, 0x05, 0x16, 0x11, 0x14};
 	size_t whole = tlv_begin(answer, 0x61);
 
-	(void)fw;
 	(void)command;
 	tlv_put(answer, 0x4F, BYTES(aid + RID_SIZE, sizeof(aid) - RID_SIZE));
 	size_t authority = tlv_begin(answer, 0x79);
@@ -103,9 +126,9 @@ uint16_t fw_piv_select(struct fw *fw, const struct fw_command *command, struct b
 	tlv_end(answer, authority);
 	tlv_put(answer, 0x50, BYTES_OF(label));
 	size_t list = tlv_begin(answer, 0xAC);
-	for (size_t i = 0; i < sizeof(algorithms); i++)
-		if (hal_key_supported(fw->hal, algorithms[i]))
-			tlv_put_u8(answer, 0x80, algorithms[i]);
+	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+		if (fw_piv_algorithm(fw, algorithms[i].number))
+			tlv_put_u8(answer, 0x80, algorithms[i].number);
 	tlv_put(answer, 0x06, BYTES_OF(object_identifier));
 	tlv_end(answer, list);
 	tlv_end(answer, whole);

@@ -7,13 +7,14 @@
  *	piv.c		the command table, SELECT, slots
  *	piv_pin.c	VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER, SET PIN RETRIES
  *	piv_data.c	GET DATA, PUT DATA, and the objects
- *	piv_key.c	GENERATE, GENERAL AUTHENTICATE with a slot's key
+ *	piv_key.c	GENERATE, IMPORT KEY, GENERAL AUTHENTICATE with a slot's key
  *	piv_admin.c	the management key, settings, RESET
  *	piv_about.c	version, serial number, metadata, attestation
  */
 #ifndef UKEY_FW_PIV_H
 #define UKEY_FW_PIV_H
 
+#include "firmware-emu/core/algorithm.h"
 #include "firmware-emu/core/dispatch.h"
 #include "firmware-emu/core/pin.h"
 
@@ -40,6 +41,9 @@ enum fw_piv_touch_policy {
 /* The number, in the journal, of the key with this reference: 0 to FW_PIV_KEYS - 1. False: no such slot. */
 bool fw_piv_slot(uint8_t reference, uint8_t *number);
 enum fw_piv_pin_policy fw_piv_slot_policy(uint8_t reference);
+
+/* An algorithm of keys in its slots; NULL when it is none here. SP 800-78-4 has three, the others are Yubico's. */
+const struct fw_algorithm *fw_piv_algorithm(const struct fw *fw, uint8_t number);
 
 /* Gate 5: may this slot's key be used by this command? One that does not exist may: the handler says so. */
 bool fw_piv_key_open(struct fw *fw, const struct fw_command *command);
@@ -112,7 +116,7 @@ fw_handler fw_piv_select;
 fw_handler fw_piv_get_data, fw_piv_put_data;
 fw_handler fw_piv_verify, fw_piv_log_out, fw_piv_change_reference_data, fw_piv_reset_retry_counter;
 fw_handler fw_piv_set_retries;
-fw_handler fw_piv_generate, fw_piv_use_key;
+fw_handler fw_piv_generate, fw_piv_import, fw_piv_use_key;
 fw_handler fw_piv_authenticate, fw_piv_set_management_key, fw_piv_reset;
 fw_handler fw_piv_version, fw_piv_serial, fw_piv_metadata, fw_piv_attest;
 

@@ -169,6 +169,17 @@ enum hal_result hal_key_import(
 	return hal_still_powered(hal) ? outcome : HAL_FAILED;
 }
 
+enum hal_result hal_key_public(struct hal *hal, uint8_t algorithm, struct bytes value, struct builder *public_key)
+{
+	const struct key_kind *kind = key_kind_find(algorithm);
+
+	if (!hal_still_powered(hal) || !kind)
+		return HAL_FAILED;
+	bool ok = key_public(kind, value, public_key);
+	ERR_clear_error();
+	return ok ? HAL_OK : HAL_BAD_INPUT;
+}
+
 /* Loading */
 
 /* A "secure" number is one that the parameter builder wipes its copy of. */

@@ -3,9 +3,12 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <openssl/param_build.h>
 
 #include "common/tlv.h"
+#include "firmware-emu/core/hal.h"
 
 #define RSA_EXPONENT 65537u
 
@@ -55,6 +58,19 @@ static bool rsa_numbers(BIGNUM *const n[RSA_NUMBERS], BN_CTX *ctx)
 	       BN_mod(n[RSA_DQ], n[RSA_D], n[RSA_Q1], ctx) && BN_mod_inverse(n[RSA_QINV], n[RSA_Q], n[RSA_P], ctx);
 }
 
+/* What may have been given beside the primes is what they make. */
+static bool rsa_given(BIGNUM *const n[RSA_NUMBERS], struct cursor *c, size_t size)
+{
+	bool same = true;
+
+	for (size_t i = RSA_DP; i <= RSA_QINV && c->left > 0; i++) {
+		BIGNUM *given = secret(cursor_take(c, size));
+		same = given && !c->failed && BN_cmp(given, n[i]) == 0 && same;
+		BN_clear_free(given);
+	}
+	return same && cursor_done(c);
+}
+
 static bool rsa_params(OSSL_PARAM_BLD *build, const struct key_kind *kind, struct bytes value, struct bytes modulus,
 	BIGNUM *n[RSA_NUMBERS])
 {
@@ -71,7 +87,7 @@ static bool rsa_params(OSSL_PARAM_BLD *build, const struct key_kind *kind, struc
 	}
 	if (ctx)
 		BN_CTX_start(ctx);
-	ok = ok && cursor_done(&c) && BN_num_bits(n[RSA_N]) == kind->bits && rsa_numbers(n, ctx);
+	ok = ok && BN_num_bits(n[RSA_N]) == kind->bits && rsa_numbers(n, ctx) && rsa_given(n, &c, kind->bytes / 2u);
 	for (size_t i = 0; ok && i <= RSA_QINV; i++)
 		ok = OSSL_PARAM_BLD_push_BN(build, rsa_names[i], n[i]);
 	if (ctx)
@@ -127,4 +143,55 @@ out:
 		BN_clear_free(n[i]);
 	EVP_PKEY_CTX_free(ctx);
 	return key;
+}
+
+/* ---- the public half ---- */
+
+static bool rsa_public(const struct key_kind *kind, struct bytes value, BN_CTX *ctx, struct builder *to)
+{
+	static const uint8_t exponent[] = {0x01, 0x00, 0x01};
+	uint8_t modulus[HAL_RESULT_MAX];
+	struct cursor c = cursor_of(value);
+	BIGNUM *p = secret(cursor_take(&c, kind->bytes / 2u)), *q = secret(cursor_take(&c, kind->bytes / 2u));
+	BIGNUM *n = BN_new();
+	bool ok = p && q && n && !c.failed && BN_mul(n, p, q, ctx) && BN_num_bits(n) == kind->bits &&
+		  BN_bn2binpad(n, modulus, kind->bytes) == kind->bytes;
+
+	if (ok) {
+		tlv_put(to, 0x81, BYTES(modulus, kind->bytes));
+		tlv_put(to, 0x82, BYTES_OF(exponent));
+	}
+	BN_clear_free(p);
+	BN_clear_free(q);
+	BN_free(n);
+	return ok;
+}
+
+static bool ec_public(const struct key_kind *kind, struct bytes value, BN_CTX *ctx, struct builder *to)
+{
+	uint8_t raw[HAL_PUBLIC_MAX];
+	EC_GROUP *group = EC_GROUP_new_by_curve_name(EC_curve_nist2nid(kind->group));
+	EC_POINT *point = group ? EC_POINT_new(group) : NULL;
+	BIGNUM *d = secret(value);
+	/* d G has no affine coordinates when d is a multiple of the order */
+	bool ok = point && d && value.len == kind->bytes && BN_cmp(d, EC_GROUP_get0_order(group)) < 0 &&
+		  EC_POINT_mul(group, point, d, NULL, NULL, ctx) == 1 && !EC_POINT_is_at_infinity(group, point);
+	size_t len = ok ? EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, raw, sizeof(raw), ctx) : 0;
+
+	if (len > 0)
+		tlv_put(to, 0x86, BYTES(raw, len));
+	BN_clear_free(d);
+	EC_POINT_free(point);
+	EC_GROUP_free(group);
+	return len > 0;
+}
+
+bool key_public(const struct key_kind *kind, struct bytes value, struct builder *public_key)
+{
+	BN_CTX *ctx = BN_CTX_secure_new();
+	bool ok =
+		ctx && (kind->rsa ? rsa_public(kind, value, ctx, public_key) : ec_public(kind, value, ctx, public_key));
+
+	BN_CTX_free(ctx);
+	return ok && !public_key->failed;
 }

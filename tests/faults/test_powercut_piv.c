@@ -95,6 +95,8 @@ static bool same(const struct view *a, const struct view *b)
 	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
+#define PRIVATE "1122334455667788112233445566778811223344556677881122334455667788"
+
 /* clang-format off */
 static const struct scene {
 	const char *command;
@@ -112,6 +114,8 @@ static const struct scene {
 	{"002C008010" PUK_OTHER PIN_998877, 1, 0x63C2},
 	{"0047009A05AC03800111", -1, SW_OK},   /* in place of another key */
 	{"0047008205AC03800114", -1, SW_OK},   /* a new one */
+	{"00FE119A220620" PRIVATE, -1, SW_OK},   /* in place of another key */
+	{"00FE118225AA01010620" PRIVATE, -1, SW_OK},   /* a new one */
 	{"00DB3FFF0D5C035FC10553060102030405 06", -1, SW_OK},
 	{"00DB3FFF0D5C035FC10A5306010203040506", -1, SW_OK},
 	{"00DB3FFF075C035FC1055300", -1, SW_OK},

@@ -54,6 +54,18 @@ for slot in 9a 9c 9d 9e 82; do
 done
 says "test-decipher, RSA" "Successfully performed RSA decryption" y -s 9d -P $pin -a verify-pin -a test-decipher -i cert.9d
 says "test-decipher, ECDH" "Successfully performed ECDH exchange" y -s 82 -P $pin -a verify-pin -a test-decipher -i cert.82
+for row in RSA2048:rsa:2048:RSA ECCP384:ec:P-384:ECDH; do
+	IFS=: read -r name kind size what <<<"$row"
+	if [ "$kind" = rsa ]; then openssl genrsa -out own.pem "$size" 2>/dev/null
+	else openssl ecparam -name "$size" -genkey -noout -out own.pem; fi
+	openssl pkey -in own.pem -pubout -out pub.83 2>/dev/null
+	certificate 83
+	says "import-key $name" "Successfully imported a new private key" yk -s 83 -a import-key -i own.pem
+	says "it decrypts what was made for it elsewhere ($what)" "Successfully performed $what" \
+		y -s 83 -P $pin -a verify-pin -a test-decipher -i cert.83
+	says "and signs" "Successful [A-Z0-9]+ verification" y -s 83 -P $pin -a verify-pin -a test-signature -i cert.83
+	says "attest: not of a key that came from elsewhere" "[Ff]ailed" y -s 83 -a attest
+done
 y -s 9a -a attest -o attest.pem >said 2>&1
 try "attest: a certificate about the slot's key" cmp <(openssl x509 -in attest.pem -noout -pubkey) pub.9a
 yk -s f9 -a read-certificate -o f9.pem >said 2>&1

@@ -537,7 +537,7 @@ static void a_key_comes_in_from_outside(void **state)
 		const uint8_t algorithm = algorithms[i];
 		const struct key_kind *kind = key_kind_find(algorithm);
 		struct bytes fields[KEY_BLOB_FIELDS];
-		uint8_t raw[512], a[HAL_RESULT_MAX], b[HAL_RESULT_MAX];
+		uint8_t raw[1024], a[HAL_RESULT_MAX], b[HAL_RESULT_MAX];
 		struct builder value = builder_of(raw, sizeof(raw));
 		struct pair made, other, again;
 		size_t a_len, b_len;
@@ -563,11 +563,31 @@ static void a_key_comes_in_from_outside(void **state)
 		assert_int_equal(operate(&again, algorithm, operation, input, b, &b_len), HAL_OK);
 		assert_int_equal(a_len, b_len);
 		assert_memory_equal(a, b, a_len);
+		/* its public half is computed as it was made */
+		uint8_t computed[HAL_PUBLIC_MAX];
+		struct builder p = builder_of(computed, sizeof(computed));
+		assert_int_equal(hal_key_public(hal, algorithm, builder_bytes(&value), &p), HAL_OK);
+		assert_true(bytes_equal(builder_bytes(&p), builder_bytes(&made.p)));
+		if (kind->rsa) {
+			/* with what stands in it beside the primes, too, when that is right */
+			for (size_t f = KEY_RSA_DP; f <= KEY_RSA_QINV; f++)
+				builder_put(&value, fields[f]);
+			assert_int_equal(
+				hal_key_import(hal, algorithm, builder_bytes(&value), builder_bytes(&made.p), &again.b),
+				HAL_OK);
+			raw[value.len - 1] ^= 1;
+			assert_int_equal(
+				hal_key_import(hal, algorithm, builder_bytes(&value), builder_bytes(&made.p), &again.b),
+				HAL_BAD_INPUT);
+			value.len = 256;
+		}
 		raw[value.len - 1] ^= 1;
 		assert_int_equal(
 			hal_key_import(hal, algorithm, builder_bytes(&value), builder_bytes(&made.p), &again.b),
 			HAL_BAD_INPUT);
 	}
+	assert_int_equal(hal_key_public(hal, 0x11, BYTES(two, 32), &(struct builder){0}), HAL_BAD_INPUT); /* nought */
+	assert_int_equal(hal_key_public(hal, 0x12, BYTES_NONE, &(struct builder){0}), HAL_FAILED);
 	assert_int_equal(hal_key_import(hal, 0x12, BYTES_NONE, BYTES_NONE, &(struct builder){0}), HAL_FAILED);
 }
 

@@ -375,6 +375,15 @@ enum hal_result hal_key_import(
 	return hal->no_keys ? HAL_FAILED : len > 0 ? HAL_OK : HAL_BAD_INPUT;
 }
 
+enum hal_result hal_key_public(struct hal *hal, uint8_t algorithm, struct bytes value, struct builder *public_key)
+{
+	const struct key_kind *k = key_kind_find(algorithm);
+
+	if (hal->no_keys || !k)
+		return HAL_FAILED;
+	return key_public(k, value, public_key) ? HAL_OK : HAL_BAD_INPUT;
+}
+
 static enum hal_result rsa(EVP_PKEY *key, struct bytes input, struct builder *result)
 {
 	BIGNUM *n = NULL, *m = BN_bin2bn(input.data, (int)input.len, NULL);

@@ -432,6 +432,12 @@ static void attestation(void **state)
 	assert_true(wire_apdu(t, 0, 0xF7, 0, 0x9D, BYTES_NONE, APDU_LE_MAX, SW_OK).len > 512);
 	assert_true(crypto_cert_parse(wire_apdu(t, 0, 0xF9, 0x9D, 0, BYTES_NONE, APDU_LE_MAX, SW_OK), &cert));
 	assert_true(bytes_equal(cert.spki, builder_bytes(&large)));
+	/* where an imported key was made nobody here can say */
+	wire(t,
+		"00FE119A22 0620"
+		"1111111111111111111111111111111111111111111111111111111111111111",
+		SW_OK);
+	wire(t, "00F99A0000", SW_CONDITIONS);
 	ramtoken_free(t);
 }
 
