@@ -68,8 +68,8 @@ visit()
 }
 
 try "a server" server_start
-for key in rsa ec; do
-	choose $key
+for key in "${keys[@]}"; do
+	choose "$key"
 	came_reset
 	try "plain PIN, $key" visit "$pin"
 	try "  the server saw the holder" came "holder $key"

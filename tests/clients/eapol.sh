@@ -44,8 +44,8 @@ join() # KEY [LINE...]
 			eap=TLS
 			identity="holder"
 			ca_cert="$NS_DIR/ca.pem"
-			client_cert="pkcs11:token=ukey;object=$1;type=cert"
-			private_key="pkcs11:token=ukey;object=$1;type=private"
+			client_cert="$(uri "$1" cert)"
+			private_key="$(uri "$1" private)"
 			${2:-}
 		}
 		pkcs11_engine_path=$engine
@@ -56,9 +56,9 @@ join() # KEY [LINE...]
 	cat globals net >eapol.conf
 	timeout 30 eapol_test -c eapol.conf -a 127.0.0.1 -p 18120 -s secret -t 10
 }
-for key in rsa ec; do
+for key in "${keys[@]}"; do
 	: >hostapd.log
-	says "EAP-TLS, $key" "^SUCCESS" join $key "pin=\"$pin\""
+	says "EAP-TLS, $key" "^SUCCESS" join "$key" "pin=\"$pin\""
 	says "  the server saw the holder" holder grep -ao "CN=holder $key" hostapd.log
 done
 fails "a wrong PIN" "FAILURE|failed" join ec 'pin="000000"'

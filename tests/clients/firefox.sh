@@ -15,8 +15,19 @@ folder=$(dirname "$(readlink -f "$(command -v firefox-esr)")")
 # Firefox picks one at random when several certificates fit: a token with one.
 one_certificate() # KEY
 {
-	local other=ec
+	local other=ec row
 	[ "$1" = rsa ] || other=rsa
+	if piv; then
+		for row in "${piv_slots[@]}"; do
+			IFS=: read -r other slot _ <<<"$row"
+			if [ "$other" = "$1" ]; then
+				y -s "$slot" -a import-certificate -i "$1.pem"
+			else
+				y -s "$slot" -a delete-certificate
+			fi || return 1
+		done
+		return
+	fi
 	u cert import --pin-file user.pin --quiet "$1.pem" 2>/dev/null
 	u cert delete --key-ref "$other" --pin-file user.pin --yes --quiet
 }
@@ -86,8 +97,8 @@ layered()
 }
 if layered 2>/dev/null; then
 	export TEST_PIN=$pin
-	for key in rsa ec; do
-		try "one certificate: $key" one_certificate $key
+	for key in "${keys[@]}"; do
+		try "one certificate: $key" one_certificate "$key"
 		came_reset
 		try "plain PIN, $key: the page" page plain
 		try "  the server saw the holder" came "holder $key"

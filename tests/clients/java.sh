@@ -24,7 +24,7 @@ kt()
 sign_jar() # KEY
 {
 	cp plain.jar signed.jar
-	timeout 60 "$jdk/jarsigner" "${store[@]}" "${provider[@]}" "${login[@]}" signed.jar "$1"
+	timeout 60 "$jdk/jarsigner" "${store[@]}" "${provider[@]}" "${login[@]}" signed.jar "${label[$1]}"
 }
 
 one_line()
@@ -33,30 +33,32 @@ one_line()
 }
 
 # ---- keytool ----
-says "keytool -list" "ec, PrivateKeyEntry" kt -list
-says "keytool -list -v" "Owner: CN=holder rsa" kt -list -v -alias rsa
-try "keytool -certreq" kt -certreq -alias rsa -file new.csr
+says "keytool -list" "${label[ec]}, PrivateKeyEntry" kt -list
+says "keytool -list -v" "Owner: CN=holder rsa" kt -list -v -alias "${label[rsa]}"
+try "keytool -certreq" kt -certreq -alias "${label[rsa]}" -file new.csr
 says "  openssl agrees" "verify OK" openssl req -in new.csr -verify -noout
 # Java makes RSA keys by itself and would put them on the token: keys are born there, or not at all.
 fails "a key that was made outside does not go in" "CKR_TEMPLATE_INCOMPLETE" kt -genkeypair -alias soft -keyalg RSA -dname CN=soft
-# EC keys it has the token make, when the configuration says that they shall stay.
-echo 'attributes(generate, *, *) = { CKA_TOKEN = true }' >>p11.cfg
-try "keytool -genkeypair, EC" kt -genkeypair -alias born -keyalg EC -groupname secp256r1 -dname CN=born
-try "  -certreq" kt -certreq -alias born -file born.csr
-openssl x509 -req -in born.csr -CA ca.pem -CAkey ca.key -set_serial 77 -days 3 -out born.pem 2>/dev/null
-# Java gives the CA's certificate its subject, issuer and number as CKA_ID, more than the 32 bytes that a token has: it
-# is kept by the SHA-256 of that. Java reads it back, and later removes the whole chain by what it read.
-cat born.pem ca.pem >chain.pem
-try "  -importcert, the CA's certificate behind the holder's" kt -importcert -noprompt -alias born -file chain.pem
-says "  both are there" "Certificate chain length: 2" kt -list -v -alias born
-says "  the holder's first" "Certificate\[1\]: Owner: CN=born Issuer: CN=Test CA" one_line kt -list -v -alias born
-says "  the token sees the holder's beside its key" "born" u cert list
-try "  -delete" kt -delete -alias born
-lacks "  and gone" "born" kt -list
-says "  the CA's stays as long as others on the token come from it" "Test CA" u cert list
-fails "a CA's certificate alone: Java itself refuses" "may only be set by token initialization" \
-	kt -importcert -noprompt -alias ca -file ca.pem
-sed -i '/^attributes/d' p11.cfg
+if own "keys are made with the management key there"; then
+	# EC keys it has the token make, when the configuration says that they shall stay.
+	echo 'attributes(generate, *, *) = { CKA_TOKEN = true }' >>p11.cfg
+	try "keytool -genkeypair, EC" kt -genkeypair -alias born -keyalg EC -groupname secp256r1 -dname CN=born
+	try "  -certreq" kt -certreq -alias born -file born.csr
+	openssl x509 -req -in born.csr -CA ca.pem -CAkey ca.key -set_serial 77 -days 3 -out born.pem 2>/dev/null
+	# Java gives the CA's certificate its subject, issuer and number as CKA_ID, more than the 32 bytes that a token has: it
+	# is kept by the SHA-256 of that. Java reads it back, and later removes the whole chain by what it read.
+	cat born.pem ca.pem >chain.pem
+	try "  -importcert, the CA's certificate behind the holder's" kt -importcert -noprompt -alias born -file chain.pem
+	says "  both are there" "Certificate chain length: 2" kt -list -v -alias born
+	says "  the holder's first" "Certificate\[1\]: Owner: CN=born Issuer: CN=Test CA" one_line kt -list -v -alias born
+	says "  the token sees the holder's beside its key" "born" u cert list
+	try "  -delete" kt -delete -alias born
+	lacks "  and gone" "born" kt -list
+	says "  the CA's stays as long as others on the token come from it" "Test CA" u cert list
+	fails "a CA's certificate alone: Java itself refuses" "may only be set by token initialization" \
+		kt -importcert -noprompt -alias ca -file ca.pem
+	sed -i '/^attributes/d' p11.cfg
+fi
 login=(-storepass 000000)
 fails "a wrong PIN" "CKR_PIN_INCORRECT" kt -list -v
 login=(-storepass "$pin")
@@ -65,8 +67,12 @@ try "the right one" kt -list
 # ---- jarsigner ----
 mkdir jar && echo hello >jar/file
 "$jdk/jar" cf plain.jar -C jar file 2>/dev/null
-for key in rsa ec; do
-	try "jarsigner, $key" sign_jar $key
+if piv; then
+	fails "a key that wants its PIN each time is beyond Java 17" "." sign_jar ec
+	keys=(rsa card)
+fi
+for key in "${keys[@]}"; do
+	try "jarsigner, $key" sign_jar "$key"
 	says "  jar verified, signed by the holder" "CN=holder $key" "$jdk/jarsigner" -verify -verbose -certs signed.jar
 done
 
@@ -118,10 +124,10 @@ page() # PIN KEY TLS
 	timeout 60 "$jdk/java" -cp . Page "$@"
 }
 try "a server" server_start
-for key in rsa ec; do
+for key in "${keys[@]}"; do
 	for tls in TLSv1.3 TLSv1.2; do
 		came_reset
-		says "a TLS client, $key, $tls" "holder $key" page "$pin" $key $tls
+		says "a TLS client, $key, $tls" "holder $key" page "$pin" "${label[$key]}" $tls
 		try "  the server saw the holder" came "holder $key"
 	done
 done
@@ -129,11 +135,11 @@ done
 # ---- protected path ----
 login=(-protected)
 protected "pin $pin" "pin 000000" "pin $pin" "pin $pin" "error 83886179"
-says "keytool -protected" "rsa, PrivateKeyEntry" kt -list
-try "jarsigner -protected, after a wrong PIN" sign_jar ec
-says "  jar verified" "CN=holder ec" "$jdk/jarsigner" -verify -verbose -certs signed.jar
+says "keytool -protected" "${label[rsa]}, PrivateKeyEntry" kt -list
+try "jarsigner -protected, after a wrong PIN" sign_jar "${keys[1]}"
+says "  jar verified" "CN=holder ${keys[1]}" "$jdk/jarsigner" -verify -verbose -certs signed.jar
 came_reset
-says "a TLS client without a PIN" "holder rsa" page "" rsa TLSv1.3
+says "a TLS client without a PIN" "holder rsa" page "" "${label[rsa]}" TLSv1.3
 try "  the server saw the holder" came "holder rsa"
 fails "the cancel button cancels" "CKR_FUNCTION_CANCELED|ancelled" kt -list -v
 finish

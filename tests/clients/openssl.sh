@@ -19,7 +19,7 @@ ossl()
 }
 key() # NAME: its URI, with the PIN when it is given in plain
 {
-	echo "pkcs11:token=ukey;object=$1;type=private$given"
+	echo "$(uri "$1" private)$given"
 }
 printf 'the text\n' >text
 
@@ -48,7 +48,7 @@ works() # HOW: all of it
 			try "  the server saw the holder" came "holder $key"
 		done
 		came_reset
-		says "$1: curl, $key" "CN ?= ?holder $key" curl -sS -m 20 --cacert ca.pem --cert "pkcs11:token=ukey;object=$key;type=cert" \
+		says "$1: curl, $key" "CN ?= ?holder $key" curl -sS -m 20 --cacert ca.pem --cert "$(uri "$key" cert)" \
 			--key "$(key $key)" https://localhost:8443/
 		try "  the server saw the holder" came "holder $key"
 	done
@@ -65,7 +65,7 @@ try "a key for decryption" client_exchange_key
 openssl cms -encrypt -in text -aes256 -binary -outform DER -out x.env box.pem
 openssl cms -encrypt -in text -aes256 -binary -outform DER -out oaep.env -recip box.pem -keyopt rsa_padding_mode:oaep
 works "plain PIN"
-fails "a wrong PIN does not work" "." ossl dgst "${e[@]}" -sha256 -sign "pkcs11:token=ukey;object=ec;type=private;pin-value=000000" -out sig text
+fails "a wrong PIN does not work" "." ossl dgst "${e[@]}" -sha256 -sign "$(uri ec private);pin-value=000000" -out sig text
 given=''
 
 protected "pin $pin"
@@ -90,9 +90,11 @@ channels() # APDUs of MANAGE CHANNEL so far: an open and a close each
 {
 	emu_get alice counters '.ins."70".apdus'
 }
-before=$(channels)
-ossl dgst "${e[@]}" -sha256 -sign "$(key ec)" -out sig text >/dev/null 2>&1
-try "a program that just ends gives its channel back" test "$(channels)" = $((before + 2))
+if own "channels are of our own application" && [ "$road" = pcsc ]; then
+	before=$(channels)
+	ossl dgst "${e[@]}" -sha256 -sign "$(key ec)" -out sig text >/dev/null 2>&1
+	try "a program that just ends gives its channel back" test "$(channels)" = $((before + 2))
+fi
 
 # ---- a server whose key is on the token ----
 try "s_server with the token's key" serve

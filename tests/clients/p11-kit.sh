@@ -19,36 +19,36 @@ mkdir configured
 cp "$here/../../pkcs11/ukey.module" configured
 sed -i "s,^module:.*,module: $module," configured/ukey.module
 if mount --bind configured "$configuration" 2>/dev/null; then
-	says "p11-kit list-modules" "token: ukey" p11-kit list-modules
-	says "p11tool by the configuration" "token=ukey" p11tool --list-tokens
-	says "p11-kit-proxy.so shows it" "token label +: ukey" pkcs11-tool --module "$proxy" -L
-	says "  and logs in" "Private Key Object; RSA" pkcs11-tool --module "$proxy" --token-label ukey --login --pin "$pin" -O
+	says "p11-kit list-modules" "token: $token" p11-kit list-modules
+	says "p11tool by the configuration" "${token_uri#*:}" p11tool --list-tokens
+	says "p11-kit-proxy.so shows it" "token label +: $token" pkcs11-tool --module "$proxy" -L
+	says "  and logs in" "Private Key Object; RSA" pkcs11-tool --module "$proxy" --token-label "$token" --login --pin "$pin" -O
 	umount "$configuration"
 fi
 
 # ---- remote ----
 server()
 {
-	p11-kit server -f --provider "$module" --name "$NS_DIR/sock" "pkcs11:token=ukey" >p11server.log 2>&1 &
+	p11-kit server -f --provider "$module" --name "$NS_DIR/sock" "$token_uri" >p11server.log 2>&1 &
 	echo $! >p11server.pid
 	ns_wait 10 test -S "$NS_DIR/sock"
 }
 try "p11-kit server" server
 export P11_KIT_SERVER_ADDRESS=unix:path=$NS_DIR/sock
 remote=$folder/p11-kit-client.so
-says "pkcs11-tool through it: the token" "token label +: ukey" pkcs11-tool --module "$remote" -L
+says "pkcs11-tool through it: the token" "token label +: $token" pkcs11-tool --module "$remote" -L
 says "  a log-in" "Private Key Object; RSA" pkcs11-tool --module "$remote" --login --pin "$pin" -O
-lacks "  which the next client has not got" "Private Key Object" pkcs11-tool --module "$remote" -O
+lacks "  which the next client has not got" "Private Key Object; RSA" pkcs11-tool --module "$remote" -O
 # pain 20: a program in a sandbox (Flatpak, snap) has no way to pcscd, and needs none: only the server's socket.
 says "without pcscd's socket, as in a sandbox" "Private Key Object; RSA" \
 	env PCSCLITE_CSOCK_NAME=/nonexistent pkcs11-tool --module "$remote" --login --pin "$pin" -O
-says "p11tool through it" "Label: ec" env GNUTLS_PIN="$pin" p11tool --batch --provider "$remote" --login --list-privkeys pkcs11:token=ukey
+says "p11tool through it" "Label: ${label[ec]}" env GNUTLS_PIN="$pin" p11tool --batch --provider "$remote" --login --list-privkeys "$token_uri"
 head -c 100 /dev/urandom >data
 openssl dgst -sha256 -binary data >digest
 # The protocol of p11-kit 0.24 knows no ECDSA mechanism with a hash but SHA-1: programs give the digest.
-for kind in rsa:01:SHA256-RSA-PKCS:data ec:02:ECDSA:digest; do
-	IFS=: read -r key id mechanism input <<<"$kind"
-	try "a signature, $key" pkcs11-tool --module "$remote" --login --pin "$pin" --sign --mechanism "$mechanism" --id "$id" -i "$input" -o sig \
+for kind in rsa:SHA256-RSA-PKCS:data ec:ECDSA:digest; do
+	IFS=: read -r key mechanism input <<<"$kind"
+	try "a signature, $key" pkcs11-tool --module "$remote" --login --pin "$pin" --sign --mechanism "$mechanism" --id "${id[$key]}" -i "$input" -o sig \
 		--signature-format openssl
 	try "  is good" openssl dgst -sha256 -verify "$key.pub" -signature sig data
 done
@@ -62,7 +62,7 @@ engine=$(openssl version -e | sed 's/.*"\(.*\)"/\1/')/pkcs11.so
 serve() # PORT
 {
 	PKCS11_MODULE_PATH=$remote openssl s_server -accept "$1" -engine pkcs11 -keyform engine -cert ec.pem -www \
-		-key "pkcs11:token=ukey;object=ec;type=private;pin-value=$pin" >"serve.$1.log" 2>&1 &
+		-key "$(uri ec private);pin-value=$pin" >"serve.$1.log" 2>&1 &
 	echo $! >"serve.$1.pid"
 	ns_wait 10 ns_port_listens "$1"
 }
@@ -70,7 +70,9 @@ remotes()
 {
 	pgrep -c -P "$(cat p11server.pid)" p11-kit-remote
 }
-if [ -e "$engine" ]; then
+if [ "$road" = usb ]; then
+	echo "not on USB: a token without pcscd is one program's at a time"
+elif [ -e "$engine" ]; then
 	try "a program that stays" serve 8441
 	try "another" serve 8442
 	says "each has a process of its own" "^2$" remotes

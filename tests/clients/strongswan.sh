@@ -23,18 +23,18 @@ strongswan()
 
 works() # HOW
 {
-	local key id type
-	for key in rsa:01:rsa ec:02:ecdsa; do
-		IFS=: read -r key id type <<<"$key"
-		try "$1: --self, $key" strongswan "$pin" --self --keyid "$id" --type "$type" --dn "CN=self $key" --ca
+	local key type
+	for key in rsa:rsa ec:ecdsa; do
+		IFS=: read -r key type <<<"$key"
+		try "$1: --self, $key" strongswan "$pin" --self --keyid "${id[$key]}" --type "$type" --dn "CN=self $key" --ca
 		try "  is good" openssl verify -CAfile out out
 		try "  and the token's key" cmp <(openssl x509 -in out -noout -pubkey) "$key.pub"
-		try "$1: --req, $key" strongswan "$pin" --req --keyid "$id" --type "$type" --dn "CN=req $key"
+		try "$1: --req, $key" strongswan "$pin" --req --keyid "${id[$key]}" --type "$type" --dn "CN=req $key"
 		says "  is good" "verify OK" openssl req -in out -verify -noout
 	done
 }
 works "typed PIN"
-fails "a wrong PIN" "." strongswan 000000 --self --keyid 02 --type ecdsa --dn CN=x
+fails "a wrong PIN" "." strongswan 000000 --self --keyid "${id[ec]}" --type ecdsa --dn CN=x
 protected "error 83886179"
 works "protected path, the PIN typed all the same"
 finish

@@ -10,6 +10,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../lib/cases.sh"
 # shellcheck source=tests/lib/personal.sh
 . "$here/../lib/personal.sh"
+# shellcheck source=tests/lib/piv_card.sh
+. "$here/../lib/piv_card.sh"
 PATH=$PATH:/usr/sbin
 so_pin=87654321
 user_pin=583917
@@ -30,18 +32,9 @@ piv_start()
 	printf %s "$so_pin" >so.pin
 	printf %s "$user_pin" >user.pin
 	printf 'pin %s\npuk %s\nmanagement-key tdes %s\n' "$pin" "$puk" "$key" >piv.codes
-	piv_reader >readers.conf || exit 77
+	piv_card_reader >readers.conf || exit 77
 	factory_start && pcscd_start --config "$NS_DIR/readers.conf" && personalize alice && emu_start alice || exit 1
 	u init --label alice --new-so-pin-file so.pin --new-pin-file user.pin --with-piv piv.codes --piv-yubico --yes --quiet || exit 1
-}
-
-# vpcd's reader under another name.
-piv_reader()
-{
-	local library
-	library=$(compgen -G '/usr/lib/pcsc/drivers/serial/libifdvpcd.so*' | head -n 1)
-	[ -n "$library" ] || { echo "vsmartcard-vpcd is not installed" >&2; return 1; }
-	printf 'FRIENDLYNAME "Yubico Virtual"\nDEVICENAME /dev/null:0x8C7B\nLIBPATH %s\nCHANNELID 0x8C7B\n' "$library"
 }
 
 # u COMMAND...: the holder's own tool.

@@ -19,6 +19,7 @@
  *          --pull N      pulled inside the N-th APDU
  *          --cut INS     the first command with this instruction byte (hex) takes the time of --slow, and never ends:
  *                        pulled
+ *          --piv-only    it is a PIV card, and nothing of ours
  *          --second FLASH  another token in the next port; nothing of the above happens to it
  */
 #include "config.h"
@@ -581,7 +582,7 @@ static void on_exit_of_child(GPid pid, gint status, gpointer data)
 	g_main_loop_quit(mock.loop);
 }
 
-static void make_token(struct port *p, const char *flash, const uint8_t *serial, size_t message_max)
+static void make_token(struct port *p, const char *flash, const uint8_t *serial, size_t message_max, enum fw_card card)
 {
 	const struct hal_options h = {.flash = flash, .create = true, .serial = serial};
 	char error[512] = "out of memory";
@@ -591,6 +592,7 @@ static void make_token(struct port *p, const char *flash, const uint8_t *serial,
 	struct token *token = hal ? token_new(hal) : NULL;
 	if (!token)
 		die(flash, error);
+	token_card_set(token, card);
 	p->real = token_for_link(token);
 	p->token = (struct link_token){.self = p, .reset = reset, .transceive = transceive, .atr = atr};
 	hal_serial(hal, number);
@@ -621,6 +623,7 @@ struct options {
 	size_t message_max;
 	uint8_t serial[8];
 	bool has_serial;
+	enum fw_card card;
 	const char *second;
 };
 
@@ -634,6 +637,10 @@ static int take_options(struct port *p, int argc, char **argv, struct options *o
 		if (strcmp(name, "--held") == 0 || strcmp(name, "--denied") == 0) {
 			p->held = p->held || name[2] == 'h';
 			p->denied = p->denied || name[2] == 'd';
+			continue;
+		}
+		if (strcmp(name, "--piv-only") == 0) {
+			o->card = FW_CARD_PIV;
 			continue;
 		}
 		const char *value = ++i < argc ? argv[i] : "";
@@ -684,9 +691,9 @@ int main(int argc, char **argv)
 	const int i = take_options(first, argc, argv, &o);
 	if (argc - i < 2)
 		die("usage", "umock_token [OPTION]... FLASH PROGRAM ARG...");
-	make_token(first, argv[i], o.has_serial ? o.serial : NULL, o.message_max);
+	make_token(first, argv[i], o.has_serial ? o.serial : NULL, o.message_max, o.card);
 	if (o.second)
-		make_token(second, o.second, NULL, 0);
+		make_token(second, o.second, NULL, 0, FW_CARD_UKEY);
 	mock.testbed = umockdev_testbed_new();
 	mock.loop = g_main_loop_new(NULL, FALSE);
 	g_unix_signal_add(SIGUSR1, on_unplug, first);
