@@ -2,30 +2,21 @@
 /* Encryption and decryption: the same calls in two directions, and those that do two things with one part. */
 #include "pkcs11/p11.h"
 
-static CK_RV leave(struct p11_session *s, struct p11_operation *op, const void *out, CK_RV rv)
-{
-	p11_operation_settle(op, out, rv);
-	return p11_session_leave(s, rv);
-}
-
 /* All at once. */
 static CK_RV at_once(CK_SESSION_HANDLE session, CK_FLAGS use, CK_BYTE_PTR in, CK_ULONG in_len, CK_BYTE_PTR out,
 	CK_ULONG_PTR out_len, const char *function)
 {
 	struct p11_operation *op;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter_from(session, &s, function);
+	CK_RV rv = p11_operation_enter_from(session, use, &s, &op, function);
 
 	if (rv != CKR_OK)
 		return rv;
-	op = p11_operation_of(s, use);
-	if (!op->mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
 	if (op->mode == P11_MULTI)
 		return p11_session_leave(s, CKR_OPERATION_ACTIVE);
 	if (!out_len || p11_bad_input(in, in_len))
-		return leave(s, op, NULL, CKR_ARGUMENTS_BAD);
-	return leave(s, op, out, p11_operation_crypt(s, op, BYTES(in, in_len), true, out, out_len));
+		return p11_operation_leave(s, op, NULL, CKR_ARGUMENTS_BAD);
+	return p11_operation_leave(s, op, out, p11_operation_crypt(s, op, BYTES(in, in_len), true, out, out_len));
 }
 
 /*
@@ -57,13 +48,12 @@ static CK_RV part(CK_SESSION_HANDLE session, CK_FLAGS use, CK_FLAGS beside, CK_B
 {
 	struct p11_operation *op, *other;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter_from(session, &s, function);
+	CK_RV rv = p11_operation_enter_from(session, use, &s, &op, function);
 
 	if (rv != CKR_OK)
 		return rv;
-	op = p11_operation_of(s, use);
 	other = p11_operation_of(s, beside);
-	if (!op->mechanism || (other && !other->mechanism))
+	if (other && !other->mechanism)
 		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
 	if (!out_len || p11_bad_input(in, in_len))
 		rv = CKR_ARGUMENTS_BAD;
@@ -71,7 +61,7 @@ static CK_RV part(CK_SESSION_HANDLE session, CK_FLAGS use, CK_FLAGS beside, CK_B
 		rv = one_part(s, op, other, BYTES(in, in_len), out, out_len);
 	if (other)
 		p11_operation_settle(other, NULL, rv);
-	return leave(s, op, NULL, rv);
+	return p11_operation_leave(s, op, NULL, rv);
 }
 
 static CK_RV last_part(
@@ -79,16 +69,13 @@ static CK_RV last_part(
 {
 	struct p11_operation *op;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter_from(session, &s, function);
+	CK_RV rv = p11_operation_enter_from(session, use, &s, &op, function);
 
 	if (rv != CKR_OK)
 		return rv;
-	op = p11_operation_of(s, use);
-	if (!op->mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
 	if (!out_len)
-		return leave(s, op, NULL, CKR_ARGUMENTS_BAD);
-	return leave(s, op, out, p11_operation_crypt(s, op, BYTES_NONE, true, out, out_len));
+		return p11_operation_leave(s, op, NULL, CKR_ARGUMENTS_BAD);
+	return p11_operation_leave(s, op, out, p11_operation_crypt(s, op, BYTES_NONE, true, out, out_len));
 }
 
 /* ---- calls ---- */

@@ -26,12 +26,6 @@ static CK_RV make(struct p11_session *s, struct p11_operation *op, uint8_t *out)
 
 const struct p11_scheme p11_digesting = {.start = start, .size = size, .update = update, .make = make};
 
-static CK_RV leave(struct p11_session *s, const void *out, CK_RV rv)
-{
-	p11_operation_settle(&s->digest, out, rv);
-	return p11_session_leave(s, rv);
-}
-
 CK_RV C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism)
 {
 	return p11_operation_init(hSession, CKF_DIGEST, pMechanism, CK_INVALID_HANDLE);
@@ -40,30 +34,12 @@ CK_RV C_DigestInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism)
 CK_RV C_Digest(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pDigest,
 	CK_ULONG_PTR pulDigestLen)
 {
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->digest.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	if (s->digest.mode == P11_MULTI)
-		return p11_session_leave(s, CKR_OPERATION_ACTIVE);
-	if (!pulDigestLen || p11_bad_input(pData, ulDataLen))
-		return leave(s, NULL, CKR_ARGUMENTS_BAD);
-	return leave(s, pDigest, p11_operation_make(s, &s->digest, BYTES(pData, ulDataLen), pDigest, pulDigestLen));
+	return p11_make_at_once(hSession, CKF_DIGEST, pData, ulDataLen, pDigest, pulDigestLen, __func__);
 }
 
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen)
 {
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->digest.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	return leave(s, NULL, p11_operation_update(&s->digest, pPart, ulPartLen));
+	return p11_make_part(hSession, CKF_DIGEST, pPart, ulPartLen, __func__);
 }
 
 /* A digest tells of a short key what the key is: only one whose value may be read goes in. */
@@ -92,26 +68,14 @@ static CK_RV digest_key(struct p11_session *s, CK_OBJECT_HANDLE handle)
 
 CK_RV C_DigestKey(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey)
 {
+	struct p11_operation *op;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
+	CK_RV rv = p11_operation_enter(hSession, CKF_DIGEST, &s, &op);
 
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->digest.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	return leave(s, NULL, digest_key(s, hKey));
+	return rv == CKR_OK ? p11_operation_leave(s, op, NULL, digest_key(s, hKey)) : rv;
 }
 
 CK_RV C_DigestFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen)
 {
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->digest.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	if (!pulDigestLen)
-		return leave(s, NULL, CKR_ARGUMENTS_BAD);
-	return leave(s, pDigest, p11_operation_make(s, &s->digest, BYTES_NONE, pDigest, pulDigestLen));
+	return p11_make_last(hSession, CKF_DIGEST, pDigest, pulDigestLen, __func__);
 }

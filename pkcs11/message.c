@@ -196,12 +196,11 @@ struct message {
 static CK_RV enter(struct message *m, CK_SESSION_HANDLE session, CK_FLAGS use, bool in_message, const void *parameter,
 	CK_ULONG len, const char *function)
 {
-	CK_RV rv = p11_session_enter_from(session, &m->s, function);
+	CK_RV rv = p11_operation_enter_from(session, use, &m->s, &m->op, function);
 
 	if (rv != CKR_OK)
 		return rv;
-	m->op = p11_operation_of(m->s, use);
-	if (!m->op->mechanism || (in_message && !m->op->in_message))
+	if (in_message && !m->op->in_message)
 		rv = CKR_OPERATION_NOT_INITIALIZED;
 	else if (!in_message && m->op->in_message)
 		rv = CKR_OPERATION_ACTIVE;
@@ -263,14 +262,11 @@ static CK_RV finish(CK_SESSION_HANDLE session, CK_FLAGS use, const char *functio
 {
 	struct p11_operation *op;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter_from(session, &s, function);
+	CK_RV rv = p11_operation_enter_from(session, use, &s, &op, function);
 
 	if (rv != CKR_OK)
 		return rv;
-	op = p11_operation_of(s, use);
-	if (!op->mechanism)
-		rv = CKR_OPERATION_NOT_INITIALIZED;
-	else if (op->in_message)
+	if (op->in_message)
 		rv = CKR_OPERATION_ACTIVE;
 	else
 		p11_operation_end(op);

@@ -132,6 +132,23 @@ void p11_operation_settle(struct p11_operation *op, const void *out, CK_RV rv)
 		p11_operation_end(op);
 }
 
+CK_RV p11_operation_enter_from(CK_SESSION_HANDLE session, CK_FLAGS use, struct p11_session **s,
+	struct p11_operation **op, const char *function)
+{
+	CK_RV rv = p11_session_enter_from(session, s, function);
+
+	if (rv != CKR_OK)
+		return rv;
+	*op = p11_operation_of(*s, use);
+	return (*op)->mechanism ? CKR_OK : p11_session_leave_from(*s, CKR_OPERATION_NOT_INITIALIZED, function);
+}
+
+CK_RV p11_operation_leave(struct p11_session *s, struct p11_operation *op, const void *out, CK_RV rv)
+{
+	p11_operation_settle(op, out, rv);
+	return p11_session_leave(s, rv);
+}
+
 CK_RV p11_operation_ready(struct p11_session *s, const struct p11_operation *op)
 {
 	CK_RV rv = p11_key_alive(s, &op->key);
@@ -181,8 +198,7 @@ CK_RV p11_operation_update(struct p11_operation *op, const void *part, CK_ULONG 
 	return len ? op->mechanism->scheme->update(op, BYTES(part, len)) : CKR_OK;
 }
 
-CK_RV p11_operation_make(
-	struct p11_session *s, struct p11_operation *op, struct bytes data, CK_BYTE *out, CK_ULONG *out_len)
+static CK_RV make(struct p11_session *s, struct p11_operation *op, struct bytes data, CK_BYTE *out, CK_ULONG *out_len)
 {
 	const struct p11_scheme *scheme = op->mechanism->scheme;
 	size_t need = scheme->size(op);
@@ -201,6 +217,45 @@ CK_RV p11_operation_make(
 	if (rv == CKR_OK)
 		*out_len = need;
 	return rv;
+}
+
+CK_RV p11_make_at_once(CK_SESSION_HANDLE session, CK_FLAGS use, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR out,
+	CK_ULONG_PTR out_len, const char *function)
+{
+	struct p11_operation *op;
+	struct p11_session *s;
+	CK_RV rv = p11_operation_enter_from(session, use, &s, &op, function);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (op->mode == P11_MULTI)
+		return p11_session_leave_from(s, CKR_OPERATION_ACTIVE, function);
+	if (!out_len || p11_bad_input(data, data_len))
+		return p11_operation_leave(s, op, NULL, CKR_ARGUMENTS_BAD);
+	return p11_operation_leave(s, op, out, make(s, op, BYTES(data, data_len), out, out_len));
+}
+
+CK_RV p11_make_part(CK_SESSION_HANDLE session, CK_FLAGS use, CK_BYTE_PTR part, CK_ULONG part_len, const char *function)
+{
+	struct p11_operation *op;
+	struct p11_session *s;
+	CK_RV rv = p11_operation_enter_from(session, use, &s, &op, function);
+
+	return rv == CKR_OK ? p11_operation_leave(s, op, NULL, p11_operation_update(op, part, part_len)) : rv;
+}
+
+CK_RV p11_make_last(
+	CK_SESSION_HANDLE session, CK_FLAGS use, CK_BYTE_PTR out, CK_ULONG_PTR out_len, const char *function)
+{
+	struct p11_operation *op;
+	struct p11_session *s;
+	CK_RV rv = p11_operation_enter_from(session, use, &s, &op, function);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (!out_len)
+		return p11_operation_leave(s, op, NULL, CKR_ARGUMENTS_BAD);
+	return p11_operation_leave(s, op, out, make(s, op, BYTES_NONE, out, out_len));
 }
 
 /* ---- encryption and decryption ---- */

@@ -9,8 +9,7 @@
  * The calls know no scheme, the schemes know no calls:
  *
  *	sign.c verify.c digest.c	update ... update, then make or check what has `size` bytes
- *	crypt.c wrap.c			crypt ... crypt, the last one with `last`; before each, `room` says how much
- *comes
+ *	crypt.c wrap.c			crypt ... crypt, the last one with `last`; `room` says how much comes
  */
 #ifndef PKCS11_OPERATION_H
 #define PKCS11_OPERATION_H
@@ -176,12 +175,25 @@ void p11_operation_end(struct p11_operation *op);
 /* A length query and a buffer too small leave the operation as it is; everything else ends it (2.40, 5.2). */
 void p11_operation_settle(struct p11_operation *op, const void *out, CK_RV rv);
 
+/*
+ * Calls after the Init. Enter: the session, and its operation, which is active; on any other outcome the session is
+ * left. Leave: settled, and the session left.
+ */
+#define p11_operation_enter(session, use, s, op) p11_operation_enter_from((session), (use), (s), (op), __func__)
+CK_RV p11_operation_enter_from(CK_SESSION_HANDLE session, CK_FLAGS use, struct p11_session **s,
+	struct p11_operation **op, const char *function);
+CK_RV p11_operation_leave(struct p11_session *s, struct p11_operation *op, const void *out, CK_RV rv);
+
 /* Append to the collected input; CKR_DATA_LEN_RANGE beyond `max` in all. */
 CK_RV p11_collect(struct p11_operation *op, struct bytes part, size_t max);
-/* What signatures, MACs and digests have in common: one more part; the rest of the data, and what comes of it. */
+/* What signatures, MACs and digests have in common: one more part. */
 CK_RV p11_operation_update(struct p11_operation *op, const void *part, CK_ULONG len);
-CK_RV p11_operation_make(
-	struct p11_session *s, struct p11_operation *op, struct bytes data, CK_BYTE *out, CK_ULONG *out_len);
+/* And whole calls of theirs: all of the data at once, one more part of it, what comes of the parts. */
+CK_RV p11_make_at_once(CK_SESSION_HANDLE session, CK_FLAGS use, CK_BYTE_PTR data, CK_ULONG data_len, CK_BYTE_PTR out,
+	CK_ULONG_PTR out_len, const char *function);
+CK_RV p11_make_part(CK_SESSION_HANDLE session, CK_FLAGS use, CK_BYTE_PTR part, CK_ULONG part_len, const char *function);
+CK_RV p11_make_last(
+	CK_SESSION_HANDLE session, CK_FLAGS use, CK_BYTE_PTR out, CK_ULONG_PTR out_len, const char *function);
 /* What encryptions and decryptions have in common, with the convention for buffers of 2.40, 5.2. */
 CK_RV p11_operation_crypt(
 	struct p11_session *s, struct p11_operation *op, struct bytes in, bool last, CK_BYTE *out, CK_ULONG *out_len);

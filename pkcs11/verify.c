@@ -32,44 +32,31 @@ CK_RV C_VerifyInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_O
 CK_RV C_Verify(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature,
 	CK_ULONG ulSignatureLen)
 {
+	struct p11_operation *op;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
+	CK_RV rv = p11_operation_enter(hSession, CKF_VERIFY, &s, &op);
 
 	if (rv != CKR_OK)
 		return rv;
-	if (!s->verify.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	if (s->verify.mode == P11_MULTI)
+	if (op->mode == P11_MULTI)
 		return p11_session_leave(s, CKR_OPERATION_ACTIVE);
 	if (p11_bad_input(pData, ulDataLen))
-		return leave(s, &s->verify, CKR_ARGUMENTS_BAD);
-	return leave(s, &s->verify, check(s, &s->verify, BYTES(pData, ulDataLen), pSignature, ulSignatureLen));
+		return leave(s, op, CKR_ARGUMENTS_BAD);
+	return leave(s, op, check(s, op, BYTES(pData, ulDataLen), pSignature, ulSignatureLen));
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen)
 {
-	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
-
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->verify.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	rv = p11_operation_update(&s->verify, pPart, ulPartLen);
-	p11_operation_settle(&s->verify, NULL, rv);
-	return p11_session_leave(s, rv);
+	return p11_make_part(hSession, CKF_VERIFY, pPart, ulPartLen, __func__);
 }
 
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen)
 {
+	struct p11_operation *op;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
+	CK_RV rv = p11_operation_enter(hSession, CKF_VERIFY, &s, &op);
 
-	if (rv != CKR_OK)
-		return rv;
-	if (!s->verify.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-	return leave(s, &s->verify, check(s, &s->verify, BYTES_NONE, pSignature, ulSignatureLen));
+	return rv == CKR_OK ? leave(s, op, check(s, op, BYTES_NONE, pSignature, ulSignatureLen)) : rv;
 }
 
 /* ---- the data out of the signature ---- */
@@ -103,16 +90,13 @@ CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanis
 CK_RV C_VerifyRecover(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen, CK_BYTE_PTR pData,
 	CK_ULONG_PTR pulDataLen)
 {
+	struct p11_operation *op;
 	struct p11_session *s;
-	CK_RV rv = p11_session_enter(hSession, &s);
+	CK_RV rv = p11_operation_enter(hSession, CKF_VERIFY_RECOVER, &s, &op);
 
 	if (rv != CKR_OK)
 		return rv;
-	if (!s->verify_recover.mechanism)
-		return p11_session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
 	if (!pulDataLen || p11_bad_input(pSignature, ulSignatureLen))
-		return leave(s, &s->verify_recover, CKR_ARGUMENTS_BAD);
-	rv = recover(&s->verify_recover, BYTES(pSignature, ulSignatureLen), pData, pulDataLen);
-	p11_operation_settle(&s->verify_recover, pData, rv);
-	return p11_session_leave(s, rv);
+		return leave(s, op, CKR_ARGUMENTS_BAD);
+	return p11_operation_leave(s, op, pData, recover(op, BYTES(pSignature, ulSignatureLen), pData, pulDataLen));
 }
