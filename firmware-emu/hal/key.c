@@ -175,7 +175,7 @@ enum hal_result hal_key_public(struct hal *hal, uint8_t algorithm, struct bytes 
 
 	if (!hal_still_powered(hal) || !kind)
 		return HAL_FAILED;
-	bool ok = key_public(kind, value, public_key);
+	bool ok = key_public_of(kind, value, public_key);
 	ERR_clear_error();
 	return ok ? HAL_OK : HAL_BAD_INPUT;
 }

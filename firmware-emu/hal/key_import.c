@@ -186,7 +186,7 @@ static bool ec_public(const struct key_kind *kind, struct bytes value, BN_CTX *c
 	return len > 0;
 }
 
-bool key_public(const struct key_kind *kind, struct bytes value, struct builder *public_key)
+bool key_public_of(const struct key_kind *kind, struct bytes value, struct builder *public_key)
 {
 	BN_CTX *ctx = BN_CTX_secure_new();
 	bool ok =

@@ -10,6 +10,6 @@
 /* Owned by the caller. NULL: the halves do not belong together, or are no good key. */
 EVP_PKEY *key_import(const struct key_kind *kind, struct bytes value, struct bytes public_key);
 /* The public half of such a value, as core/hal.h codes it. False: there is none. */
-bool key_public(const struct key_kind *kind, struct bytes value, struct builder *public_key);
+bool key_public_of(const struct key_kind *kind, struct bytes value, struct builder *public_key);
 
 #endif

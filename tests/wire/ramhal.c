@@ -381,7 +381,7 @@ enum hal_result hal_key_public(struct hal *hal, uint8_t algorithm, struct bytes 
 
 	if (hal->no_keys || !k)
 		return HAL_FAILED;
-	return key_public(k, value, public_key) ? HAL_OK : HAL_BAD_INPUT;
+	return key_public_of(k, value, public_key) ? HAL_OK : HAL_BAD_INPUT;
 }
 
 static enum hal_result rsa(EVP_PKEY *key, struct bytes input, struct builder *result)
