@@ -575,12 +575,14 @@ static uint32_t transaction_size(const struct fw_change *change, size_t count)
 	return size;
 }
 
-/* Of the objects that live on. */
-static uint32_t live_before(struct fw *fw, enum fw_journal_scope gone)
+/* Of the objects that live on, of this type and those after it. */
+static uint32_t live_before(struct fw *fw, enum fw_object_type first, enum fw_journal_scope gone)
 {
 	uint32_t live = 0;
 
 	for (size_t i = 0; i < TYPES; i++) {
+		if (types[i].type < first)
+			continue;
 		for (uint16_t n = 0; n < types[i].count && lives_on(types[i].type, gone); n++) {
 			const struct fw_entry *e = entry_of(&fw->journal, FW_OBJECT(types[i].type, n));
 			live += e->at != 0 ? record_size(e->len) : 0;
@@ -590,18 +592,34 @@ static uint32_t live_before(struct fw *fw, enum fw_journal_scope gone)
 }
 
 /* What the living objects will take after these changes. */
-static uint32_t live_after(struct fw *fw, const struct fw_change *change, size_t count, enum fw_journal_scope gone)
+static uint32_t live_after(struct fw *fw, enum fw_object_type first, const struct fw_change *change, size_t count,
+	enum fw_journal_scope gone)
 {
-	uint32_t live = live_before(fw, gone);
+	uint32_t live = live_before(fw, first, gone);
 
 	for (size_t i = 0; i < count; i++) {
+		const uint8_t type = (uint8_t)(change[i].object >> 8);
 		const struct fw_entry *e = entry_of(&fw->journal, change[i].object);
-		if (e && e->at != 0 && lives_on((uint8_t)(change[i].object >> 8), gone))
+		if (type < first)
+			continue;
+		if (e && e->at != 0 && lives_on(type, gone))
 			live -= record_size(e->len);
 		if (!change[i].remove)
 			live += record_size((uint32_t)change_len(&change[i]));
 	}
 	return live;
+}
+
+/*
+ * The PIV application has half of it at most: who comes by its keys, after its RESET anybody, cannot take the memory
+ * away from our own. What had more may become less.
+ */
+static bool fits(struct fw *fw, const struct fw_change *change, size_t count, enum fw_journal_scope gone)
+{
+	const uint32_t total = fw_journal_total(fw), before = live_before(fw, FW_TYPE_PIV_FIRST, NOTHING_GOES);
+	const uint32_t piv = live_after(fw, FW_TYPE_PIV_FIRST, change, count, gone);
+
+	return live_after(fw, FW_TYPE_STATE, change, count, gone) <= total && (piv <= total / 2 || piv <= before);
 }
 
 enum fw_journal_result fw_journal_commit(struct fw *fw, const struct fw_change *change, size_t count)
@@ -610,7 +628,7 @@ enum fw_journal_result fw_journal_commit(struct fw *fw, const struct fw_change *
 
 	if (j->damaged)
 		return FW_JOURNAL_FAILED;
-	if (live_after(fw, change, count, NOTHING_GOES) > fw_journal_total(fw))
+	if (!fits(fw, change, count, NOTHING_GOES))
 		return FW_JOURNAL_FULL;
 	if (j->scrub)
 		scrub_other_bank(fw);
@@ -626,7 +644,7 @@ enum fw_journal_result fw_journal_replace(
 
 	if (fw->journal.damaged)
 		return FW_JOURNAL_FAILED;
-	if (live_after(fw, change, count, gone) > fw_journal_total(fw))
+	if (!fits(fw, change, count, gone))
 		return FW_JOURNAL_FULL;
 	enum fw_journal_result result = move_bank(fw, change, count, gone);
 	if (result == FW_JOURNAL_OK && formatted) {

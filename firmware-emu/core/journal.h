@@ -37,7 +37,8 @@ enum fw_object_type {
 	FW_TYPE_DATA = 0x17, /* head */
 	FW_TYPE_DATA_VALUE = 0x18,
 
-	/* The PIV application's (piv.h): its own, numbered by its own tables. */
+	/* The PIV application's (piv.h): its own, numbered by its own tables. All of them take half of the bytes at
+	   most. */
 	FW_TYPE_PIV = 0x20, /* settings */
 	FW_TYPE_PIV_FIRST = FW_TYPE_PIV,
 	FW_TYPE_PIV_KEY = 0x21, /* head, as FW_TYPE_KEY's */
@@ -112,7 +113,8 @@ bool fw_journal_mount(struct fw *fw);
 /* Let reads see these changes, until called with none. */
 void fw_journal_preview(struct fw *fw, const struct fw_change *change, size_t count);
 
-/* All or nothing, durable on return. Each object occurs at most once. */
+/* All or nothing, durable on return. Full: all bytes, or the half that PIV's objects may have. Each object occurs at
+ * most once. */
 enum fw_journal_result fw_journal_commit(struct fw *fw, const struct fw_change *change, size_t count);
 /* What a reset takes away. */
 enum fw_journal_scope {

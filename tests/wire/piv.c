@@ -158,7 +158,7 @@ struct bytes piv_get(struct ramtoken *t, uint32_t tag, uint16_t sw)
 	return wire_apdu(t, 0, 0xCB, 0x3F, 0xFF, builder_bytes(&b), APDU_LE_MAX, sw);
 }
 
-void piv_put(struct ramtoken *t, uint32_t tag, struct bytes value, uint16_t sw)
+struct bytes piv_put_data(uint32_t tag, struct bytes value)
 {
 	static uint8_t raw[20000];
 	struct builder b = builder_of(raw, sizeof(raw));
@@ -169,5 +169,11 @@ void piv_put(struct ramtoken *t, uint32_t tag, struct bytes value, uint16_t sw)
 		put_name(&b, tag);
 		tlv_put(&b, 0x53, value);
 	}
-	wire_apdu(t, 0, 0xDB, 0x3F, 0xFF, builder_bytes(&b), 0, sw);
+	assert_false(b.failed);
+	return builder_bytes(&b);
+}
+
+void piv_put(struct ramtoken *t, uint32_t tag, struct bytes value, uint16_t sw)
+{
+	wire_apdu(t, 0, 0xDB, 0x3F, 0xFF, piv_put_data(tag, value), 0, sw);
 }

@@ -45,7 +45,8 @@ struct bytes piv_encrypt(uint8_t algorithm, const char *key, struct bytes block,
 struct bytes piv_generate(struct ramtoken *t, uint8_t slot, uint8_t algorithm, uint8_t pin, uint8_t touch);
 /* GENERAL AUTHENTICATE with 82 00 and `tag` input; the value of 82. */
 struct bytes piv_use(struct ramtoken *t, uint8_t slot, uint8_t algorithm, uint8_t tag, struct bytes input, uint16_t sw);
-/* GET DATA, PUT DATA by tag. */
+/* GET DATA, PUT DATA by tag; the latter's data, valid until the next of them. */
+struct bytes piv_put_data(uint32_t tag, struct bytes value);
 struct bytes piv_get(struct ramtoken *t, uint32_t tag, uint16_t sw);
 void piv_put(struct ramtoken *t, uint32_t tag, struct bytes value, uint16_t sw);
 

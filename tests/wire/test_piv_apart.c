@@ -206,6 +206,91 @@ static void no_code_and_no_key_stays_in_memory(void **state)
 	ramtoken_free(t);
 }
 
+/* ---- room ---- */
+
+static uint32_t total_bytes(struct ramtoken *t)
+{
+	struct cursor c = cursor_of(wire_info(t, 0x8B));
+
+	cursor_u32(&c);
+	return cursor_u32(&c);
+}
+
+/* Objects of this value in the places of retired certificates from the n-th, until it is full; the first left free. */
+static uint32_t fill(struct ramtoken *t, uint32_t n, struct bytes value)
+{
+	while (n < 20 && wire_any(t, 0, 0xDB, 0x3F, 0xFF, piv_put_data(0x5FC10D + n, value), 0, NULL) == SW_OK)
+		n++;
+	assert_true(n < 20);
+	return n;
+}
+
+/* Who has PIV's codes, which may be anybody after a RESET, gets half of the memory: ours is never full of his things.
+ */
+static void it_takes_half_of_the_memory_at_most(void **state)
+{
+	static const uint8_t big[3000] = {1}, bigger[4000] = {2};
+	const struct ramtoken_options small = {.flash_size = 128 * 1024, .sector = 2048};
+	struct ramtoken *t = ramtoken_new(&small);
+
+	(void)state;
+	assert_int_equal(piv_initialize(t, ALL, PIV_TEMPLATE), SW_OK);
+	const uint32_t half = total_bytes(t) / 2;
+	piv_select(t);
+	piv_admin(t);
+	piv_generate(t, 0x9A, 0x11, 0, 0);
+	const uint32_t n = fill(t, 0, BYTES_OF(big));
+	assert_in_range(n, half / 3100 - 1, half / 3000);
+	/* what does not fit changes nothing, and an answer says so */
+	piv_put(t, 0x5FC10D, BYTES_OF(bigger), SW_FULL);
+	piv_put(t, 0x5FC105, BYTES_OF(big), SW_FULL);
+	fill(t, fill(t, n, BYTES(big, 1000)), BYTES(big, 400));
+	struct bytes m = wire(t, "00F7009A00", SW_OK);
+	uint8_t before[100];
+	memcpy(before, m.data, m.len);
+	const size_t before_len = m.len;
+	wire(t, "0047009A05AC03800107", SW_FULL);
+	wire(t, "0047009505AC03800107", SW_FULL);
+	assert_true(bytes_equal(wire(t, "00F7009A00", SW_OK), BYTES(before, before_len)));
+	wire(t, "00F70095", SW_REFERENCE_NOT_FOUND);
+	/* codes, the key in its place, what is no longer than before: they need no room */
+	wire(t, "0020008008" PIN_WRONG, 0x63C2);
+	wire(t, "0024008010" PIN_246813 PIN_998877, SW_OK);
+	wire(t, "0024008110" PUK_OURS PUK_OTHER, SW_OK);
+	wire(t, "00FFFFFF1B039B18" KEY_KNOWN, SW_OK);
+	piv_generate(t, 0x9A, 0x11, 0, 0);
+	piv_put(t, 0x5FC10D, BYTES_OF(big), SW_OK);
+	/* a token of older firmware that has more keeps it, and gets smaller */
+	t->fw->journal.bank_size -= 4096;
+	piv_put(t, 0x5FC10D, BYTES_OF(big), SW_OK);
+	piv_put(t, 0x5FC10D, BYTES_OF(bigger), SW_FULL);
+	piv_put(t, 0x5FC10D, BYTES(big, 2999), SW_OK);
+	t->fw->journal.bank_size += 4096;
+	/* ours has the other half */
+	wire(t, SELECT_UKEY, SW_OK);
+	wire_verify(t, 0x81, USER_PIN, SW_OK);
+	uint32_t ours = 0;
+	for (uint16_t object = 0x0300; object < 0x0340; object++, ours += 1000)
+		if (wire_any(t, 0, 0xDB, 0x3F, 0xFF, piv_put_data(object, wire_data_object(1000, 0, 1)), 0, NULL) !=
+			SW_OK)
+			break;
+	assert_in_range(ours, half - 4000, half);
+	/* and when that is full, so is PIV: what it deletes, either may have */
+	piv_select(t);
+	piv_admin_with(t, 0x03, KEY_KNOWN, SW_OK);
+	piv_put(t, 0x5FC10E, BYTES_NONE, SW_OK);
+	piv_put(t, 0x5FC10E, BYTES_OF(big), SW_OK);
+	/* RESET needs no room */
+	for (uint16_t left = 3; left-- > 0;)
+		wire(t, "0020008008" PIN_WRONG, (uint16_t)(0x63C0 | left));
+	for (uint16_t left = 3; left-- > 0;)
+		wire(t, "002C008010" PUK_12345678 PIN_WRONG, (uint16_t)(0x63C0 | left));
+	wire(t, "00FB0000", SW_OK);
+	piv_admin_with(t, 0x03, KEY_KNOWN, SW_OK);
+	assert_in_range(fill(t, 0, BYTES_OF(big)), n - 1, n + 1);
+	ramtoken_free(t);
+}
+
 /* ---- a card that is PIV and nothing else ---- */
 
 static void nothing_of_ours_is_on_it(struct ramtoken *t)
@@ -334,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_new_life_finds_nothing_open),
 		cmocka_unit_test(it_works_inside_a_session_and_ends_with_it),
 		cmocka_unit_test(no_code_and_no_key_stays_in_memory),
+		cmocka_unit_test(it_takes_half_of_the_memory_at_most),
 		cmocka_unit_test(piv_only_shows_piv_and_nothing_else),
 		cmocka_unit_test(piv_only_without_piv_is_empty),
 		cmocka_unit_test(an_older_token_gets_it),
