@@ -340,6 +340,97 @@ static void nesting_fails_when_room_is_short(void **state)
 	}
 }
 
+/* What cards of others send: lengths as ISO 7816-4 5.2.2 allows them, and filler. */
+static void the_patient_form_takes_any_definite_length(void **state)
+{
+	static const struct {
+		const char *in;
+		bool taken;
+	} rows[] = {
+		{"82 01 AA",            true },
+		{"82 81 01 AA",         true },
+		{"82 82 0001 AA",       true },
+		{"82 83 000001 AA",     true },
+		{"82 84 00000001 AA",   true },
+		{"00 00 82 01 AA",      true },
+		{"82 01 AA 00 00",      true }, /* what is left is filler */
+		{"82 85 0000000001 AA", false},
+		{"82 80 AA 00 00",      false},
+		{"82 FF AA",            false},
+		{"82 84 00000002 AA",   false},
+		{"82 81",               false},
+		{"FF 01 AA",            false}, /* FF is no filler: a tag of more bytes begins */
+		{"",                    false},
+		{"00 00",               false},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bytes in = test_hex(rows[i].in), value;
+		struct cursor c = cursor_of(in);
+		uint32_t tag;
+		assert_int_equal(tlv_next_any(&c, &tag, &value), rows[i].taken);
+		if (rows[i].taken) {
+			assert_int_equal(tag, 0x82);
+			assert_bytes_hex(value, "AA");
+			assert_false(tlv_next_any(&c, &tag, &value));
+			assert_true(cursor_done(&c));
+		}
+		test_drop(in);
+	}
+	struct cursor filler = cursor_of(BYTES((const uint8_t *)"\0\0", 2));
+	struct bytes value;
+	uint32_t tag;
+	assert_false(tlv_next_any(&filler, &tag, &value));
+	assert_true(cursor_done(&filler));
+}
+
+static void a_header_may_promise_more_than_there_is(void **state)
+{
+	struct bytes in = test_hex("00 5FC102 84 FFFFFFFF AA");
+	struct cursor c = cursor_of(in);
+	uint32_t tag;
+	size_t len;
+
+	(void)state;
+	assert_true(tlv_header_any(&c, &tag, &len));
+	assert_int_equal(tag, 0x5FC102);
+	assert_int_equal(len, 0xFFFFFFFF);
+	assert_int_equal(c.left, 1);
+	test_drop(in);
+}
+
+static void the_patient_table_steps_over_what_it_does_not_name(void **state)
+{
+	static const struct {
+		const char *in;
+		bool parsed;
+	} rows[] = {
+		{"81 01 AA 90 02 AABB 00 82 81 01 BB FE 00", true },
+                {"FE 00 82 01 BB 81 01 AA",                  true },
+		{"81 01 AA",				 false}, /* 82 is required */
+		{"81 01 AA 82 01 BB 81 01 AA",               false},
+                {"81 01 AA 82 00",                           false},
+                {"81 01 AA 82 02 BBBB",                      false},
+		{"81 01 AA 82 01 BB 90 02 AA",               false}, /* what is stepped over must be whole */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bytes a, b, in = test_hex(rows[i].in);
+		const struct tlv_field fields[] = {
+			{0x81, TLV_OPTIONAL, 1, 1, &a},
+			{0x82, TLV_REQUIRED, 1, 1, &b},
+		};
+		assert_int_equal(tlv_parse_any(in, fields, COUNT(fields)), rows[i].parsed);
+		if (rows[i].parsed) {
+			assert_bytes_hex(a, "AA");
+			assert_bytes_hex(b, "BB");
+		}
+		assert_false(tlv_parse(in, fields, COUNT(fields)));
+		test_drop(in);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +446,9 @@ int main(void)
 		cmocka_unit_test(a_table_has_at_most_32_fields),
 		cmocka_unit_test(nests),
 		cmocka_unit_test(nesting_fails_when_room_is_short),
+		cmocka_unit_test(the_patient_form_takes_any_definite_length),
+		cmocka_unit_test(a_header_may_promise_more_than_there_is),
+		cmocka_unit_test(the_patient_table_steps_over_what_it_does_not_name),
 	};
 	return cmocka_run_group_tests_name("tlv", tests, NULL, NULL);
 }
