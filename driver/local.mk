@@ -6,6 +6,7 @@ libukeycore_la_SOURCES = \
 	driver/ukey.h driver/status.def driver/status.c \
 	driver/context.c driver/context.h \
 	driver/token.c driver/token.h \
+	driver/turn.c driver/turn.h \
 	driver/link.c driver/link.h \
 	driver/cache.c driver/cache_file.c driver/cache_file.h \
 	driver/directory.c driver/directory.h driver/directory_change.c driver/directory_change.h \

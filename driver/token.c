@@ -232,9 +232,7 @@ void token_gone(struct ukey_token *t)
 	t->info.present = false;
 	t->info.role = UKEY_NOBODY;
 	/* Nobody works with it: its link is of no more use, and costs a connection. */
-	bool own = !t->busy;
-	if (own)
-		t->busy = true;
+	const bool own = turn_try(&t->turn);
 	pthread_mutex_unlock(&t->lock);
 	link_close(incoming, false);
 	if (own) {
@@ -279,7 +277,7 @@ bool token_rests_on_usb(struct ukey_token *t)
 {
 	pthread_mutex_lock(&t->lock);
 	/* Whoever owns it has, or is about to have, its device; the link is the owner's, and there is none. */
-	bool rests = t->info.road == UKEY_ROAD_USB && !t->busy && !t->link && !t->incoming;
+	bool rests = t->info.road == UKEY_ROAD_USB && turn_free(&t->turn) && !t->link && !t->incoming;
 	pthread_mutex_unlock(&t->lock);
 	return rests;
 }
@@ -406,15 +404,15 @@ static enum ukey_status wake(struct ukey_token *t)
 	return status;
 }
 
-/* The lock is held, and nobody owns the token. It is ours, and the lock free. */
-static void seize(struct ukey_token *t)
+/* The lock is held, and the token just became ours: then the lock is free. Returns whether the token is here. */
+static bool take_over(struct ukey_token *t)
 {
 	struct link *incoming;
 
-	t->busy = true;
 	incoming = t->incoming;
 	t->incoming = NULL;
-	size_t max_answer = t->max_answer;
+	const size_t max_answer = t->max_answer;
+	const bool present = t->info.present;
 	pthread_mutex_unlock(&t->lock);
 	t->port.sw = 0;
 	if (incoming) {
@@ -425,45 +423,30 @@ static void seize(struct ukey_token *t)
 		t->link = incoming;
 		t->port.max_answer = max_answer;
 	}
+	return present;
 }
 
-/* Who waits for the token. */
-struct token_waiter {
-	struct token_waiter *next;
-	pthread_cond_t turn;
-	bool owns; /* token_end() has handed the token over */
-};
-
-/* The lock is held, the token another's. First come, first served: who asks again and again must not keep it. */
-static void wait_for_turn(struct ukey_token *t)
+static bool seize(struct ukey_token *t)
 {
-	struct token_waiter me = {.turn = PTHREAD_COND_INITIALIZER};
-
-	*(t->last_waiter ? &t->last_waiter->next : &t->waiters) = &me;
-	/* cppcheck-suppress autoVariables ; token_end() takes it out before it lets us go on */
-	t->last_waiter = &me;
-	while (!me.owns)
-		pthread_cond_wait(&me.turn, &t->lock);
-	pthread_cond_destroy(&me.turn);
+	pthread_mutex_lock(&t->lock);
+	turn_take(&t->turn, &t->lock);
+	return take_over(t);
 }
 
 void token_seize(struct ukey_token *t)
 {
-	pthread_mutex_lock(&t->lock);
-	if (t->busy)
-		wait_for_turn(t);
-	seize(t);
+	(void)seize(t);
 }
 
 bool token_try_seize(struct ukey_token *t)
 {
 	if (pthread_mutex_trylock(&t->lock) != 0)
 		return false;
-	if (t->busy) {
+	if (!turn_try(&t->turn)) {
 		pthread_mutex_unlock(&t->lock);
 		return false;
 	}
-	seize(t);
+	(void)take_over(t);
 	return true;
 }
 
@@ -473,15 +456,12 @@ enum ukey_status token_begin(struct ukey_token *t)
 
 	if (atomic_load(&t->ukey->forked))
 		return UKEY_TOKEN_REMOVED;
-	token_seize(t);
-	pthread_mutex_lock(&t->lock);
-	if (!t->info.present)
+	if (!seize(t)) {
 		status = UKEY_TOKEN_REMOVED;
-	pthread_mutex_unlock(&t->lock);
-	if (status != UKEY_OK)
 		drop_link(t, false);
-	else if (!t->link)
+	} else if (!t->link) {
 		status = wake(t);
+	}
 	if (status != UKEY_OK)
 		token_end(t);
 	return status;
@@ -490,15 +470,7 @@ enum ukey_status token_begin(struct ukey_token *t)
 void token_end(struct ukey_token *t)
 {
 	pthread_mutex_lock(&t->lock);
-	struct token_waiter *next = t->waiters;
-	t->busy = next != NULL;
-	if (next) {
-		t->waiters = next->next;
-		if (!t->waiters)
-			t->last_waiter = NULL;
-		next->owns = true;
-		pthread_cond_signal(&next->turn);
-	}
+	turn_give(&t->turn);
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -3,9 +3,9 @@
  * A token inside libukey.
  *
  * Locks. There are two kinds, struct ukey's and each token's. Neither is held while a card works, and no thread ever
- * holds two of them (so there is no order to keep). Who works with a card owns the token: token_begin() sets `busy`,
- * token_end() hands it to the first who waits, or clears it. What the owner alone touches is marked; the rest is read
- *and written under the lock.
+ * holds two of them (so there is no order to keep). Who works with a card owns the token, from token_begin() to
+ * token_end(), in turns with the others (turn.h). What the owner alone touches is marked; the rest is read and written
+ * under the lock.
  *
  *	token_begin(t)	  the token is here, ours alone, and has a link (1 command when it was idle)
  *	t->port ... 	  card operations; a reset by another program is mended inside
@@ -16,6 +16,7 @@
 
 #include "driver/card/card.h"
 #include "driver/link.h"
+#include "driver/turn.h"
 #include "driver/ukey.h"
 
 #include <pthread.h>
@@ -49,9 +50,8 @@ struct ukey_token {
 
 	/* Under the lock. */
 	pthread_mutex_t lock;
-	bool busy;
-	struct token_waiter *waiters, *last_waiter; /* first come, first served */
-	struct link *incoming;                      /* a new link that the next owner takes over */
+	struct turn turn;      /* its owner */
+	struct link *incoming; /* a new link that the next owner takes over */
 	struct ukey_token_info info;
 	uint64_t events; /* of its reader, when it came */
 	size_t max_command, max_answer;

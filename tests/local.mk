@@ -30,6 +30,7 @@ if HAVE_CMOCKA
 THREAD_TESTS = \
 	tests/unit/test_secmem \
 	tests/unit/test_emu_control \
+	test_driver_turn \
 	tests/wire/test_driver_threads \
 	tests/wire/test_driver_plug \
 	tests/wire/personal_driver_threads \

@@ -132,6 +132,11 @@ test_driver_text_SOURCES = tests/unit/test_driver_text.c
 test_driver_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 test_driver_text_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
 
+UNIT_TESTS += test_driver_turn
+test_driver_turn_SOURCES = tests/unit/test_driver_turn.c
+test_driver_turn_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+test_driver_turn_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
+
 UNIT_TESTS += test_driver_sw
 test_driver_sw_SOURCES = tests/unit/test_driver_sw.c
 test_driver_sw_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
