@@ -7,10 +7,38 @@
 #include "firmware-emu/core/piv.h"
 #include "firmware-emu/core/text.h"
 
+static bool only_piv(const struct fw *fw)
+{
+	return fw->card == FW_CARD_PIV;
+}
+
+static uint16_t select_another(struct fw *fw, const struct fw_command *command, struct builder *answer)
+{
+	(void)fw;
+	(void)command;
+	(void)answer;
+	return SW_OK;
+}
+
+/*
+ * A card that shows only PIV has one more application for tests, which knows no command: as OTP and OpenPGP lie beside
+ * PIV on other people's. It is selected from the start where PIV is not switched on.
+ */
+static const uint8_t another_aid[] = {0xF0, 0x54, 0x45, 0x53, 0x54};
+
+static const struct fw_application another_application = {
+	.aid = {another_aid, sizeof(another_aid)},
+	.aid_least = sizeof(another_aid),
+	.select = select_another,
+	.present = only_piv,
+	.lenient = true,
+};
+
 static const struct fw_application *const applications[] = {
 	&fw_ukey_application,
 	&fw_piv_application,
 	&fw_piv_yubico_application,
+	&another_application,
 };
 #define APPLICATIONS (sizeof(applications) / sizeof(applications[0]))
 
@@ -20,9 +48,6 @@ static bool names(const struct fw_application *a, struct bytes name)
 
 	return name.len >= a->aid_least && name.len <= a->aid.len && bytes_equal(cursor_take(&c, name.len), name);
 }
-
-/* Nothing is selected: a card that shows only PIV, on a token where PIV is not switched on. */
-static const struct fw_application no_application = {.lenient = true};
 
 static bool present(const struct fw *fw, const struct fw_application *a)
 {
@@ -34,7 +59,7 @@ const struct fw_application *fw_first_application(const struct fw *fw)
 	for (size_t i = 0; i < APPLICATIONS; i++)
 		if (present(fw, applications[i]))
 			return applications[i];
-	return &no_application;
+	return &another_application;
 }
 
 /* As opened, or (without an application) closed: whatever it had is gone. */

@@ -25,9 +25,10 @@ struct fw;
 size_t fw_size(void);
 
 /*
- * What it shows itself as. FW_CARD_PIV is for whoever tests programs with a card that is not ours: only the PIV
- * application is there, and selected from the start; our own application, our commands and logical channels are not,
- * nor is anything of ours in the answer to reset. It is asked for at each power-on and stored nowhere.
+ * What it shows itself as. FW_CARD_PIV is for whoever tests programs with a card that is not ours: the PIV application
+ * is there, selected from the start, and one without any command (F0 54 45 53 54), to have something to switch to; our
+ * own application, our commands and logical channels are not, nor is anything of ours in the answer to reset. It is
+ * asked for at each power-on and stored nowhere.
  */
 enum fw_card {
 	FW_CARD_UKEY,

@@ -342,7 +342,12 @@ static void piv_only_shows_piv_and_nothing_else(void **state)
 	/* what is not there neither takes its place nor ends its state */
 	wire(t, SELECT_UKEY, SW_NOT_FOUND);
 	wire(t, "00200080", SW_OK);
+	/* the application beside it does, as another one of other people's cards does */
+	wire(t, "00A4040005 F054455354", SW_OK);
+	wire(t, "00200080", SW_INS_NOT_SUPPORTED);
+	wire(t, "00CB3FFF055C035FC102", SW_INS_NOT_SUPPORTED);
 	piv_select(t);
+	wire(t, "00200080", 0x63C3);
 	piv_admin(t);
 	nothing_of_ours_is_on_it(t);
 	/* PIV's own RESET works and changes nothing of it */
@@ -356,6 +361,7 @@ static void piv_only_shows_piv_and_nothing_else(void **state)
 	t->piv_only = false;
 	ramtoken_power_cycle(t);
 	assert_string_equal(wire_text(t->atr), "3B8B800180738001D765554B455901C9");
+	wire(t, "00A4040005 F054455354", SW_NOT_FOUND);
 	wire(t, SELECT_UKEY, SW_OK);
 	wire_verify(t, 0x81, USER_PIN, SW_OK);
 	ramtoken_free(t);
