@@ -59,6 +59,12 @@ tests_fuzz_fuzz_device_chain_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_ROOT='"$(abs_top_s
 tests_fuzz_fuzz_device_chain_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_device_chain_LDADD = libukeycore.la libcommon.la
 
+# What a PIV card tells it.
+FUZZ_TARGETS += tests/fuzz/fuzz_piv_answer
+tests_fuzz_fuzz_piv_answer_SOURCES = tests/fuzz/fuzz_piv_answer.c
+tests_fuzz_fuzz_piv_answer_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_piv_answer_LDADD = libukeycore.la libcommon.la
+
 # What somebody left in the cache.
 FUZZ_TARGETS += tests/fuzz/fuzz_cache
 tests_fuzz_fuzz_cache_SOURCES = tests/fuzz/fuzz_cache.c
