@@ -11,6 +11,8 @@ struct link {
 	struct connection *connection;
 	struct exchange x;
 	bool extended_proved; /* an extended APDU went through: the reader can */
+	bool lengths_doubted; /* whether the card can is not known */
+	unsigned holds;
 	char reader[READER_NAME_MAX];
 };
 
@@ -61,6 +63,8 @@ void link_close(struct link *l, bool reset)
 {
 	if (!l)
 		return;
+	if (l->holds > 0)
+		l->ops->end(l->connection);
 	l->ops->close(l->connection, reset);
 	free(l);
 }
@@ -98,6 +102,27 @@ void link_set_limits(struct link *l, size_t max_command, size_t max_answer)
 	l->x.max_answer = max_answer;
 }
 
+enum ukey_status link_hold(struct link *l)
+{
+	enum ukey_status status = l->holds > 0 ? UKEY_OK : l->ops->begin(l->connection);
+
+	if (status == UKEY_OK)
+		l->holds++;
+	return status;
+}
+
+void link_let_go(struct link *l)
+{
+	if (l->holds > 0 && --l->holds == 0)
+		l->ops->end(l->connection);
+}
+
+void link_doubt_extended(struct link *l)
+{
+	l->lengths_doubted = true;
+	l->extended_proved = false;
+}
+
 static enum ukey_status outcome(const struct link *l, enum exchange_result r)
 {
 	switch (r) {
@@ -125,14 +150,22 @@ static bool goes_extended(const struct link *l, const struct apdu *a)
 static enum ukey_status send_whole(struct link *l, const struct apdu *a, struct builder *answer, uint16_t *sw)
 {
 	bool pieces = !l->x.extended && (l->x.once || a->data.len > 255 || a->le >= APDU_LE_SHORT_MAX);
-	enum ukey_status status = pieces ? l->ops->begin(l->connection) : UKEY_OK;
+	enum ukey_status status = pieces ? link_hold(l) : UKEY_OK;
 
 	if (status != UKEY_OK)
 		return status;
 	status = outcome(l, exchange(&l->x, a, answer, sw));
 	if (pieces)
-		l->ops->end(l->connection);
+		link_let_go(l);
 	return status;
+}
+
+/* Readers without extended lengths often refuse them so; cards have status words for it. */
+static bool lengths_refused(const struct link *l, enum ukey_status status, uint16_t sw)
+{
+	if (status == UKEY_COMMUNICATION)
+		return true;
+	return l->lengths_doubted && status == UKEY_OK && (sw == SW_WRONG_LENGTH || sw == SW_LAST_OF_CHAIN_EXPECTED);
 }
 
 enum ukey_status link_send(struct link *l, const struct apdu *command, struct builder *answer, uint16_t *sw)
@@ -142,8 +175,7 @@ enum ukey_status link_send(struct link *l, const struct apdu *command, struct bu
 
 	log_command(l->reader, command);
 	status = send_whole(l, command, answer, sw);
-	if (status == UKEY_COMMUNICATION && goes_extended(l, command) && !l->extended_proved) {
-		/* Readers without extended lengths often refuse them just so. */
+	if (goes_extended(l, command) && !l->extended_proved && lengths_refused(l, status, *sw)) {
 		log_text("%s: no extended lengths; chaining from now on", l->reader);
 		l->x.extended = false;
 		status = send_whole(l, command, answer, sw);

@@ -29,6 +29,19 @@ uint64_t link_take_count(struct link *l);
 void link_set_limits(struct link *l, size_t max_command, size_t max_answer);
 
 /*
+ * Nobody else's command comes in between these two; they may be nested. What transport_ops.begin says. A link that is
+ * closed in between has let go.
+ */
+enum ukey_status link_hold(struct link *l);
+void link_let_go(struct link *l);
+
+/*
+ * That the reader carries extended lengths says nothing of this card: until one came through, a length refused counts
+ * as "none of these, please".
+ */
+void link_doubt_extended(struct link *l);
+
+/*
  * The card's answer (UKEY_OK: *sw is set and the data stands in `answer`), or what transport_ops.transceive says, or
  * UKEY_TOKEN_PROTOCOL for an answer that cannot be one.
  */

@@ -273,6 +273,10 @@ static void describe(const SCARD_READERSTATE *state, uint32_t epoch, struct tran
 	r->present = state->dwEventState & SCARD_STATE_PRESENT;
 	r->mute = state->dwEventState & SCARD_STATE_MUTE;
 	r->exclusive = state->dwEventState & SCARD_STATE_EXCLUSIVE;
+	if (r->present && state->cbAtr <= sizeof r->atr) {
+		memcpy(r->atr, state->rgbAtr, state->cbAtr);
+		r->atr_len = state->cbAtr;
+	}
 }
 
 static enum ukey_status describe_all(

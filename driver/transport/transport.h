@@ -16,6 +16,7 @@
 #include "driver/ukey.h"
 
 #define READER_NAME_MAX 128 /* with the closing zero */
+#define ATR_MAX         33  /* ISO 7816-3 8.2.1 */
 
 struct transport;
 struct connection;
@@ -28,6 +29,8 @@ struct transport_reader {
 	bool exclusive;  /* some program holds it for itself; a USB device: it may not be opened */
 	bool usb;        /* a USB device that is reached without a service */
 	char serial[17]; /* of the USB device, as it says, or "" */
+	uint8_t atr[ATR_MAX];
+	size_t atr_len; /* 0: not known */
 };
 
 struct transport_ops {

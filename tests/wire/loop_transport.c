@@ -146,6 +146,10 @@ static size_t describe_locked(struct loop *l, struct transport_reader list[LOOP_
 			.present = r->present,
 			.mute = r->present && r->mute,
 			.exclusive = r->exclusive};
+		if (r->present && r->token && !r->foreign && r->token->atr.len <= sizeof list[n].atr) {
+			bytes_copy(list[n].atr, r->token->atr);
+			list[n].atr_len = r->token->atr.len;
+		}
 		snprintf(list[n++].name, READER_NAME_MAX, "Loop %02u", i);
 	}
 	return n;
