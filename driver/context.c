@@ -7,6 +7,7 @@
  */
 #include "driver/context.h"
 
+#include "driver/card/piv_object.h"
 #include "driver/log.h"
 
 #include <stdlib.h>
@@ -179,11 +180,10 @@ static bool token_present(struct ukey_token *t)
 }
 
 /* A token never seen before takes its place in the list. */
-static enum ukey_status add_token(
-	struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out)
+static enum ukey_status add_token(struct ukey *u, const struct answer *a, const char *reader, struct ukey_token **out)
 {
 	struct ukey_token **more = malloc((u->token_count + 1) * sizeof *more), **old = NULL;
-	enum ukey_status status = more ? token_new(u, info, reader, out) : UKEY_MEMORY;
+	enum ukey_status status = more ? token_new(u, a, reader, out) : UKEY_MEMORY;
 
 	if (status == UKEY_OK) {
 		if (u->token_count > 0)
@@ -201,33 +201,80 @@ static enum ukey_status add_token(
 	return status;
 }
 
+static enum ukey_status hold_link(void *ctx)
+{
+	return link_hold(ctx);
+}
+
+static void let_go_of_link(void *ctx)
+{
+	link_let_go(ctx);
+}
+
 static enum ukey_status send_link(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw)
 {
 	return link_send(ctx, command, answer, sw);
 }
 
-/* Who are you? One command; a second one only when a reset by another program came in between. */
-static enum ukey_status ask(struct link *l, struct card_info *info)
+/* Our own tokens say so in their ATR; where there is none to be seen, they are the likelier ones. */
+static bool asks_for_ours_first(const struct card_memory *m)
 {
-	struct card_port port = {.send = send_link, .ctx = l};
-	enum ukey_status status = card_ukey.select(&port, info);
+	return m->atr_len == 0 || piv_family_of(BYTES(m->atr, m->atr_len)) == PIV_OWN_TOKEN;
+}
+
+static void remember(const struct ukey *u, const struct transport_reader *seen, struct card_memory *m)
+{
+	*m = (struct card_memory){.atr_len = seen->atr_len, .all_slots = u->settings.piv_all_slots};
+	memcpy(m->reader, seen->name, sizeof m->reader);
+	memcpy(m->atr, seen->atr, sizeof m->atr);
+}
+
+/* Who are you? A command for each application that it could be; one more only when another program reset it meanwhile.
+ */
+static enum ukey_status ask_for(const struct card_ops *card, struct link *l, struct answer *a)
+{
+	struct card_port port = {
+		.send = send_link, .hold = hold_link, .let_go = let_go_of_link, .ctx = l, .memory = &a->memory};
+	enum ukey_status status = card->select(&port, &a->info);
 
 	if (status == UKEY_TOKEN_RESET) {
 		status = link_reopen(l);
 		if (status == UKEY_OK)
-			status = card_ukey.select(&port, info);
+			status = card->select(&port, &a->info);
+	}
+	return status;
+}
+
+/* Whoever knows neither name is somebody else's, and is left alone after these two commands. */
+static enum ukey_status ask(struct link *l, struct answer *a)
+{
+	const bool ours_first = asks_for_ours_first(&a->memory);
+
+	a->card = ours_first ? &card_ukey : &card_piv;
+	enum ukey_status status = ask_for(a->card, l, a);
+	if (status == UKEY_FOREIGN_CARD) {
+		a->card = ours_first ? &card_piv : &card_ukey;
+		status = ask_for(a->card, l, a);
 	}
 	return status;
 }
 
 /* The reader's card answered as ours. Takes the link over. */
-static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, const struct card_info *info)
+static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, const struct answer *a)
 {
-	struct ukey_token *t = token_with(u, info->token.serial);
+	struct ukey_token *t = token_with(u, a->info.token.serial);
 	enum ukey_status status = UKEY_OK;
 
+	/* A card of another kind that bears a number of one that was here. */
+	if (t && t->card != a->card) {
+		log_text("%s: left alone: its number is another token's", r->seen.name);
+		link_close(l, false);
+		r->state = UKEY_READER_FOREIGN;
+		return UKEY_OK;
+	}
+
 	if (!t)
-		status = add_token(u, info, r->seen.name, &t);
+		status = add_token(u, a, r->seen.name, &t);
 	/*
 	 * One token cannot be in two readers: the first stays. But a USB device that we gave back, and that pcscd has
 	 * taken since, is now the reader's.
@@ -237,7 +284,7 @@ static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, 
 		link_close(l, false);
 	} else {
 		t->seen = u->refreshes;
-		token_adopt(t, l, info, &r->seen);
+		token_adopt(t, l, a, &r->seen);
 	}
 	if (status == UKEY_OK) {
 		r->token = t;
@@ -250,11 +297,12 @@ static enum ukey_status found(struct ukey *u, struct reader *r, struct link *l, 
 static enum ukey_status look(struct ukey *u, struct reader *r)
 {
 	struct link *l = NULL;
-	struct card_info info;
+	struct answer a;
 	enum ukey_status status = link_open(u->ops, u->transport, r->seen.name, u->settings.no_extended, &l);
 
+	remember(u, &r->seen, &a.memory);
 	if (status == UKEY_OK)
-		status = ask(l, &info);
+		status = ask(l, &a);
 	r->looked = true;
 	/* One device that is not ours to open says nothing of all others. */
 	if (r->seen.usb && status == UKEY_NO_PERMISSION) {
@@ -265,7 +313,7 @@ static enum ukey_status look(struct ukey *u, struct reader *r)
 	}
 	switch (status) {
 	case UKEY_OK:
-		return found(u, r, l, &info);
+		return found(u, r, l, &a);
 	case UKEY_MEMORY:
 	case UKEY_NO_SERVICE:
 	case UKEY_NO_PERMISSION:

@@ -13,6 +13,7 @@ struct snapshot {
 	uint8_t digest[32];
 	uint8_t *raw; /* the keys' moduli and points lie in here */
 	size_t raw_len;
+	struct bytes notes; /* in there, too */
 	struct ukey_key keys[2 * DIRECTORY_CONTAINERS_MAX];
 	struct ukey_container containers[DIRECTORY_CONTAINERS_MAX];
 	struct ukey_other_certificate certificates[DIRECTORY_CERTIFICATES_MAX];
@@ -143,6 +144,7 @@ static bool parse_key(struct bytes in, struct ukey_key *k, bool *known)
 	k->usage = two(usage);
 	k->generated = one(origin) == 0x00;
 	k->always_authenticate = one(pin) == 0x01;
+	k->no_pin = one(pin) == 0x02;
 	k->touch = one(touch) == 0x01;
 	if (one(origin) > 0x01 || one(pin) > 0x02 || one(touch) > 0x01 ||
 		!text_copy(label, k->label, sizeof k->label) ||
@@ -258,6 +260,13 @@ static bool add_data(struct snapshot *s, struct bytes in)
 	return true;
 }
 
+/* The last entry, in a directory that a card driver made up of what it read. */
+static bool add_notes(struct snapshot *s, struct bytes in)
+{
+	s->notes = in;
+	return true;
+}
+
 static bool parse_entries(struct snapshot *s, struct bytes raw)
 {
 	struct cursor c = cursor_of(raw);
@@ -265,9 +274,11 @@ static bool parse_entries(struct snapshot *s, struct bytes raw)
 	uint32_t tag;
 
 	while (tlv_next(&c, &tag, &value)) {
-		bool good = tag == 0xE0   ? add_container(s, value)
+		bool good = s->notes.data ? false
+			    : tag == 0xE0 ? add_container(s, value)
 			    : tag == 0xE1 ? add_certificate(s, value)
 			    : tag == 0xE2 ? add_data(s, value)
+			    : tag == 0xEF ? add_notes(s, value)
 					  : false;
 		if (!good)
 			return false;
@@ -331,6 +342,11 @@ void ukey_directory_unref(const struct ukey_directory *d)
 struct bytes directory_raw(const struct ukey_directory *d)
 {
 	return BYTES(snapshot_of(d)->raw, snapshot_of(d)->raw_len);
+}
+
+struct bytes directory_notes(const struct ukey_directory *d)
+{
+	return snapshot_of(d)->notes;
 }
 
 const uint8_t *directory_digest(const struct ukey_directory *d)

@@ -24,6 +24,11 @@ const struct ukey_directory *directory_ref(const struct ukey_directory *d);
 /* The octets it was parsed from, and their SHA-256. */
 struct bytes directory_raw(const struct ukey_directory *d);
 const uint8_t *directory_digest(const struct ukey_directory *d);
+/*
+ * A directory that a card driver made up may end in EF: what the driver wants to know again when this directory is
+ * believed and not read. BYTES_NONE: nothing. Tokens of ours have no such entry.
+ */
+struct bytes directory_notes(const struct ukey_directory *d);
 const struct ukey_container *directory_container(const struct ukey_directory *d, uint8_t number);
 const struct ukey_other_certificate *directory_certificate(const struct ukey_directory *d, uint8_t number);
 const struct ukey_data_entry *directory_data(const struct ukey_directory *d, uint8_t number);

@@ -21,6 +21,8 @@ libukeycore_la_SOURCES = \
 	driver/text.c driver/text.h \
 	driver/usb_ids.c driver/usb_ids.def \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
+	driver/card/piv.c driver/card/piv.h driver/card/piv_read.c driver/card/piv_slot.c driver/card/piv_slot.h \
+	driver/card/piv_sw.c driver/card/piv_cannot.c driver/card/piv_cannot.h \
 	driver/card/piv_object.c driver/card/piv_object.h driver/card/piv_key.c driver/card/piv_yubico.c \
 	driver/card/piv_inflate.c driver/card/piv_inflate.h \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c \

@@ -42,23 +42,27 @@ static enum crypto_hash hash_of(enum ukey_hash h)
 	return (unsigned)h < sizeof hashes / sizeof hashes[0] ? hashes[h] : CRYPTO_NO_HASH;
 }
 
-/* The token is owned, the user in, and the key there and made for this. On success use_end() must follow. */
+/* The token is owned, the key there and made for this, and the user in where it needs that. On success use_end() must
+ * follow. */
 static enum ukey_status use_begin(struct ukey_token *t, struct use *u)
 {
-	enum ukey_status status = token_begin(t);
+	enum ukey_status status = token_begin(t), in;
 
 	if (status != UKEY_OK)
 		return status;
-	status = token_require(t, UKEY_USER);
-	if (status == UKEY_OK)
-		status = token_directory(t, &u->directory);
+	in = token_require(t, UKEY_USER);
+	/* Only where some keys ask for no PIN does it matter which one this is. */
+	status = in == UKEY_OK || t->card->keys_without_pin ? token_directory(t, &u->directory) : in;
 	if (status != UKEY_OK) {
 		token_finish(t, status);
 		return status;
 	}
 	u->key = ukey_directory_key(u->directory, u->ref);
 	u->algorithm = u->key ? algorithm_of(u->key->algorithm) : NULL;
-	status = !u->algorithm ? UKEY_NOT_FOUND : u->key->usage & u->usage ? UKEY_OK : UKEY_KEY_USAGE;
+	status = in != UKEY_OK && !(u->key && u->key->no_pin) ? in
+		 : !u->algorithm                              ? UKEY_NOT_FOUND
+		 : u->key->usage & u->usage                   ? UKEY_OK
+							      : UKEY_KEY_USAGE;
 	if (status != UKEY_OK) {
 		ukey_directory_unref(u->directory);
 		token_end(t);
@@ -69,7 +73,7 @@ static enum ukey_status use_begin(struct ukey_token *t, struct use *u)
 static enum ukey_status use_end(struct ukey_token *t, struct use *u, enum ukey_status status)
 {
 	/* 6982 on such a key asks for the PIN once more; the log-in itself stands. */
-	const bool again = u->key->always_authenticate && status == UKEY_NOT_LOGGED_IN;
+	const bool again = u->key->always_authenticate && status == UKEY_NOT_LOGGED_IN && !t->memory.deselected;
 
 	if (status == UKEY_NOT_FOUND)
 		token_stale(t);

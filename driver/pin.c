@@ -47,6 +47,20 @@ static struct ukey_pin_info *pin_of(struct ukey_token *t, enum ukey_role role)
 	return role == UKEY_SO ? &t->info.so_pin : &t->info.user_pin;
 }
 
+/* A card that never said how many tries there are still does not. */
+static void full_locked(struct ukey_pin_info *pin)
+{
+	pin->tries_left = pin->tries_max > 0 ? pin->tries_max : UKEY_TRIES_UNKNOWN;
+}
+
+/* One was just lost, of as many as there were at least. */
+static void left_locked(struct ukey_pin_info *pin, unsigned tries)
+{
+	pin->tries_left = tries;
+	if (pin->tries_max <= tries)
+		pin->tries_max = tries + 1;
+}
+
 /*
  * The PIN of `role` was compared, or blocked: the tries that are left now. A wrong PIN ends its own log-in on the token
  * (doc/token-protocol.md 4.8). After success the counter is full.
@@ -67,9 +81,9 @@ static enum ukey_status compared(struct ukey_token *t, enum ukey_role role, enum
 	else if (t->channel && t->port.sw == SW_PIN_BLOCKED)
 		lie = pin->tries_left > 0;
 	else if (status == UKEY_OK || status == UKEY_PIN_EXPIRED)
-		pin->tries_left = pin->tries_max;
+		full_locked(pin);
 	else if (tries >= 0)
-		pin->tries_left = (unsigned)tries;
+		left_locked(pin, (unsigned)tries);
 	if (status == UKEY_PIN_EXPIRED && !lie)
 		pin->must_change = true;
 	if ((status == UKEY_PIN_EXPIRED || (status != UKEY_OK && tries >= 0)) && !lie && t->info.role == role)
@@ -93,12 +107,12 @@ static void user_pin_was_set(struct ukey_token *t)
 
 	pthread_mutex_lock(&t->lock);
 	t->info.user_pin.exists = true;
-	t->info.user_pin.tries_left = t->info.user_pin.tries_max;
+	full_locked(&t->info.user_pin);
 	t->info.user_pin.must_change = t->info.pin_change_first;
 	t->info.unlock_key.tries_left = t->info.unlock_key.tries_max; /* doc/token-protocol.md 5.1 */
 	if (t->info.life_cycle == UKEY_INITIALISED)
 		t->info.life_cycle = UKEY_OPERATIONAL;
-	const bool unknown = t->info.user_pin.tries_max == 0;
+	const bool unknown = t->info.user_pin.tries_max == 0 && !t->card->tells_nothing;
 	pthread_mutex_unlock(&t->lock);
 	/* A token without user PIN does not tell how many tries it would have: it does now. */
 	if (unknown && t->card->info(&t->port, &now) == UKEY_OK)
@@ -143,6 +157,7 @@ static enum ukey_status verify(struct ukey_token *t, enum ukey_role role, struct
 {
 	uint32_t generation = 0;
 	const bool before = doubt_begin(t);
+	token_recall(t);
 	enum ukey_status status = t->card->verify(&t->port, role, pin, &generation);
 
 	doubt_end(t, before, status);
@@ -189,6 +204,17 @@ enum ukey_status ukey_login_again(struct ukey_token *t, const uint8_t *pin, size
 	return token_finish(t, status);
 }
 
+/* Of a card that knows no other way. Where it would disturb others it waits until the link is closed. */
+static enum ukey_status log_out_by_reset(struct ukey_token *t)
+{
+	enum ukey_status status = token_reset_alone(t);
+
+	if (status != UKEY_TOKEN_BUSY)
+		return status == UKEY_OK ? status : token_failed(t, status);
+	t->uncertain = true;
+	return UKEY_OK;
+}
+
 enum ukey_status ukey_logout(struct ukey_token *t)
 {
 	enum ukey_status status;
@@ -201,6 +227,8 @@ enum ukey_status ukey_logout(struct ukey_token *t)
 	const enum ukey_role now = role_now(t);
 	if (now != UKEY_NOBODY) {
 		status = t->card->logout(&t->port, now);
+		if (status == UKEY_NOT_SUPPORTED)
+			status = log_out_by_reset(t);
 		/* A reset logged out as well. */
 		if (status == UKEY_TOKEN_RESET)
 			status = UKEY_OK;
@@ -227,13 +255,15 @@ enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, cons
 	if (status != UKEY_OK)
 		return status;
 	const bool before = doubt_begin(t);
+	token_recall(t);
 	status = t->card->change_pin(&t->port, role, BYTES(old_pin, old_len), BYTES(new_pin, new_len));
 	doubt_end(t, before, status);
 	status = compared(t, role, status);
-	if (status == UKEY_OK) {
+	/* A PUK lets nobody in. */
+	if (status == UKEY_OK && (role == UKEY_USER || !t->card->puk))
 		token_set_role(t, role);
+	if (status == UKEY_OK)
 		pin_was_chosen(t, role);
-	}
 	return token_finish(t, explain(t, status));
 }
 

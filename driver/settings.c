@@ -76,18 +76,25 @@ static bool set_cache(struct settings *s, const char *value)
 	return s->no_cache || strcmp(value, "yes") == 0;
 }
 
+static bool set_piv_all_slots(struct settings *s, const char *value)
+{
+	s->piv_all_slots = strcmp(value, "yes") == 0;
+	return s->piv_all_slots || strcmp(value, "no") == 0;
+}
+
 static const struct {
 	const char *key;
 	bool (*set)(struct settings *s, const char *value);
 } keys[] = {
-	{"debug",          set_debug   },
-	{"ignore-reader",  set_ignored },
-	{"extended-apdu",  set_extended},
-	{"trusted-roots",  set_root    },
-	{"secure-channel", set_channel },
-	{"pinentry",       set_pinentry},
-	{"cache",          set_cache   },
-	{"usb",            set_usb     },
+	{"debug",          set_debug        },
+	{"ignore-reader",  set_ignored      },
+	{"extended-apdu",  set_extended     },
+	{"trusted-roots",  set_root         },
+	{"secure-channel", set_channel      },
+	{"pinentry",       set_pinentry     },
+	{"cache",          set_cache        },
+	{"usb",            set_usb          },
+	{"piv-all-slots",  set_piv_all_slots},
 };
 
 static char *trim(char *text)

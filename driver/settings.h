@@ -16,6 +16,8 @@
  *						OPENUKEY_PINENTRY in the environment wins)
  *	cache = yes | no			no: keep nothing of tokens for the next program
  *	usb = auto | no			no: reach tokens through pcscd only
+ *	piv-all-slots = no | yes		yes: look into all 20 slots for retired keys of a PIV card, and not only
+ *						into those that its key history names
  * clang-format on
  */
 #ifndef UKEY_DRIVER_SETTINGS_H
@@ -38,6 +40,7 @@ struct settings {
 	char pinentry[SETTINGS_PATH_MAX]; /* "": no */
 	bool no_cache;
 	bool no_usb;
+	bool piv_all_slots;
 };
 
 /* Both files and the environment. UKEY_CONFIG: settings_problem() says where. */

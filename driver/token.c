@@ -12,8 +12,11 @@
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static enum ukey_status send_recovering(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw);
+static enum ukey_status hold_recovering(void *ctx);
+static void let_go(void *ctx);
+static void keep(void *ctx, struct bytes certificate);
 
-enum ukey_status token_new(struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out)
+enum ukey_status token_new(struct ukey *u, const struct answer *a, const char *reader, struct ukey_token **out)
 {
 	struct ukey_token *t = calloc(1, sizeof *t);
 
@@ -24,11 +27,16 @@ enum ukey_status token_new(struct ukey *u, const struct card_info *info, const c
 		return UKEY_MEMORY;
 	}
 	t->ukey = context_ref(u);
-	t->card = &card_ukey;
-	t->port = (struct card_port){.send = send_recovering, .ctx = t};
+	t->card = a->card;
+	t->port = (struct card_port){.send = send_recovering,
+		.hold = hold_recovering,
+		.let_go = let_go,
+		.keep = keep,
+		.ctx = t,
+		.memory = &t->memory};
 	atomic_init(&t->references, 1);
-	memcpy(t->serial, info->token.serial, sizeof t->serial);
-	t->info = info->token;
+	memcpy(t->serial, a->info.token.serial, sizeof t->serial);
+	t->info = a->info.token;
 	strncpy(t->info.reader, reader, sizeof t->info.reader - 1);
 	*out = t;
 	return UKEY_OK;
@@ -70,6 +78,17 @@ void ukey_token_unref(struct ukey_token *t)
 
 /* ---- what is known ----------------------------------------------------------------------------------------------- */
 
+/* What this card did not say, because it never does, is what it was. */
+static void keep_locked(struct ukey_token *t, const struct ukey_token_info *before)
+{
+	if (t->info.user_pin.tries_max == 0)
+		t->info.user_pin = before->user_pin;
+	if (t->info.so_pin.tries_max == 0)
+		t->info.so_pin = before->so_pin;
+	t->info.generation = before->generation;
+	memcpy(t->info.digest, before->digest, sizeof t->info.digest);
+}
+
 static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 {
 	char reader[sizeof t->info.reader];
@@ -79,6 +98,7 @@ static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 	const bool channel = t->info.channel;
 	const enum ukey_road road = t->info.road;
 	const unsigned plugged = t->info.plugged;
+	const struct ukey_token_info before = t->info;
 
 	memcpy(reader, t->info.reader, sizeof reader);
 	t->info = info->token;
@@ -96,8 +116,20 @@ static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 			       : UKEY_NOBODY;
 	t->max_command = info->max_command;
 	t->max_answer = info->max_answer;
+	if (t->card->tells_nothing) {
+		keep_locked(t, &before);
+		return;
+	}
 	t->told = true;
 	t->stale = !t->directory || memcmp(directory_digest(t->directory), t->info.digest, 32) != 0;
+}
+
+/* What the card's own information tells of lengths; of a card that says nothing, nothing is known. */
+static void set_link(struct link *l, const struct card_ops *card, const struct card_info *info)
+{
+	link_set_limits(l, info->max_command, info->max_answer);
+	if (card->tells_nothing)
+		link_doubt_extended(l);
 }
 
 void token_set_info(struct ukey_token *t, const struct card_info *info)
@@ -106,7 +138,7 @@ void token_set_info(struct ukey_token *t, const struct card_info *info)
 	set_info_locked(t, info);
 	pthread_mutex_unlock(&t->lock);
 	if (t->link)
-		link_set_limits(t->link, info->max_command, info->max_answer);
+		set_link(t->link, t->card, info);
 	t->port.max_answer = info->max_answer;
 }
 
@@ -129,6 +161,10 @@ void token_generation(struct ukey_token *t, uint32_t generation, bool ours)
 
 enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s)
 {
+	if (t->memory.deselected) {
+		t->memory.deselected = false;
+		token_set_role(t, UKEY_NOBODY);
+	}
 	/*
 	 * 6982 though we are logged in: the log-in ended behind our back (another program logged out). Inside a channel
 	 * nobody can, and the token was asked what it says of it.
@@ -252,19 +288,24 @@ static void count_plug_locked(struct ukey_token *t, const struct transport_reade
 	memcpy(t->info.reader, seen->name, sizeof t->info.reader);
 }
 
-void token_adopt(
-	struct ukey_token *t, struct link *l, const struct card_info *info, const struct transport_reader *seen)
+void token_adopt(struct ukey_token *t, struct link *l, const struct answer *a, const struct transport_reader *seen)
 {
 	struct link *old;
 	uint64_t commands = link_take_count(l);
 
-	link_set_limits(l, info->max_command, info->max_answer);
+	set_link(l, a->card, &a->info);
 	pthread_mutex_lock(&t->lock);
 	old = t->incoming;
 	t->incoming = l;
+	t->incoming_memory = a->memory;
 	t->info.channel = false;
-	t->info.genuine = info->token.genuine;
-	set_info_locked(t, info);
+	t->info.genuine = a->info.token.genuine;
+	/* What was known of PINs is of the time before. */
+	t->info.user_pin = a->info.token.user_pin;
+	t->info.so_pin = a->info.token.so_pin;
+	set_info_locked(t, &a->info);
+	if (a->card->tells_nothing)
+		token_stale_locked(t);
 	count_plug_locked(t, seen);
 	t->info.present = true;
 	t->info.road = seen->usb ? UKEY_ROAD_USB : UKEY_ROAD_PCSC;
@@ -282,10 +323,36 @@ bool token_rests_on_usb(struct ukey_token *t)
 	return rests;
 }
 
+static enum ukey_status hold_bare(void *ctx)
+{
+	struct ukey_token *t = ctx;
+
+	return link_hold(t->link);
+}
+
+/* The link may have gone in between, and what it held with it. */
+static void let_go(void *ctx)
+{
+	struct ukey_token *t = ctx;
+
+	if (t->link)
+		link_let_go(t->link);
+}
+
+static struct card_port bare_port(struct ukey_token *t)
+{
+	return (struct card_port){.send = token_send_bare,
+		.hold = hold_bare,
+		.let_go = let_go,
+		.ctx = t,
+		.memory = &t->memory,
+		.max_answer = t->port.max_answer};
+}
+
 /* SELECT on the link that is there; it must be the same token. */
 static enum ukey_status select_again(struct ukey_token *t)
 {
-	struct card_port bare = {.send = token_send_bare, .ctx = t, .max_answer = t->port.max_answer};
+	struct card_port bare = bare_port(t);
 	struct card_info info;
 	enum ukey_status status = t->card->select(&bare, &info);
 
@@ -294,6 +361,9 @@ static enum ukey_status select_again(struct ukey_token *t)
 		return UKEY_TOKEN_REMOVED;
 	if (status == UKEY_OK)
 		token_set_info(t, &info);
+	/* Who knows who wrote meanwhile. */
+	if (status == UKEY_OK && t->card->tells_nothing)
+		token_stale(t);
 	return status;
 }
 
@@ -380,6 +450,49 @@ static enum ukey_status send_recovering(void *ctx, const struct apdu *command, s
 	return t->link ? token_failed(t, status) : status;
 }
 
+static enum ukey_status hold_recovering(void *ctx)
+{
+	struct ukey_token *t = ctx;
+	enum ukey_status status = t->link ? link_hold(t->link) : UKEY_TOKEN_REMOVED;
+
+	if (status == UKEY_TOKEN_RESET) {
+		status = token_recover(t);
+		if (status == UKEY_TOKEN_RESET)
+			return status;
+		if (status == UKEY_OK)
+			status = link_hold(t->link);
+	}
+	return t->link ? token_failed(t, status) : status;
+}
+
+enum ukey_status token_hold(struct ukey_token *t)
+{
+	return hold_recovering(t);
+}
+
+void token_let_go(struct ukey_token *t)
+{
+	let_go(t);
+}
+
+static void keep(void *ctx, struct bytes certificate)
+{
+	uint8_t digest[32];
+
+	if (crypto_digest(CRYPTO_SHA256, certificate, digest))
+		token_keep(ctx, digest, certificate);
+}
+
+void token_recall(struct ukey_token *t)
+{
+	const struct ukey_directory *d = token_known_directory(t);
+	const struct bytes notes = d ? directory_notes(d) : BYTES_NONE;
+
+	t->memory.notes_len = notes.len <= sizeof t->memory.notes ? notes.len : 0;
+	bytes_copy(t->memory.notes, BYTES(notes.data, t->memory.notes_len));
+	ukey_directory_unref(d);
+}
+
 /* Connect to an idle token: 1 command. */
 static enum ukey_status wake(struct ukey_token *t)
 {
@@ -413,6 +526,8 @@ static bool take_over(struct ukey_token *t)
 	t->incoming = NULL;
 	const size_t max_answer = t->max_answer;
 	const bool present = t->info.present;
+	if (incoming)
+		t->memory = t->incoming_memory;
 	pthread_mutex_unlock(&t->lock);
 	t->port.sw = 0;
 	if (incoming) {
@@ -483,7 +598,7 @@ enum ukey_status token_finish(struct ukey_token *t, enum ukey_status s)
 
 void token_release(struct ukey_token *t, bool remove)
 {
-	struct card_port bare = {.send = token_send_bare, .ctx = t};
+	struct card_port bare = bare_port(t);
 	bool reset = false;
 
 	pthread_mutex_lock(&t->lock);

@@ -26,6 +26,13 @@ struct cached_certificate;
 struct channel;
 struct directory_change;
 
+/* Who answered, and what. */
+struct answer {
+	const struct card_ops *card;
+	struct card_info info;
+	struct card_memory memory;
+};
+
 struct ukey_token {
 	/* Never changes. */
 	struct ukey *ukey; /* counted: the memory stays as long as its tokens */
@@ -36,7 +43,8 @@ struct ukey_token {
 	/* The owner's alone. */
 	struct link *link; /* NULL: idle */
 	struct card_port port;
-	bool uncertain; /* the card may be logged in though we cannot tell: reset it on closing */
+	struct card_memory memory; /* the port's */
+	bool uncertain;            /* the card may be logged in though we cannot tell: reset it on closing */
 	struct channel *channel;
 	bool channel_wanted; /* nothing goes in clear: without a channel the next command opens one first */
 	bool proved;         /* this serial number proved a device key to this process */
@@ -50,8 +58,9 @@ struct ukey_token {
 
 	/* Under the lock. */
 	pthread_mutex_t lock;
-	struct turn turn;      /* its owner */
-	struct link *incoming; /* a new link that the next owner takes over */
+	struct turn turn;                   /* its owner */
+	struct link *incoming;              /* a new link that the next owner takes over, */
+	struct card_memory incoming_memory; /* with what was said on it */
 	struct ukey_token_info info;
 	uint64_t events; /* of its reader, when it came */
 	size_t max_command, max_answer;
@@ -65,15 +74,14 @@ struct ukey_token {
 	size_t attestation_chain_len;
 };
 
-enum ukey_status token_new(struct ukey *u, const struct card_info *info, const char *reader, struct ukey_token **out);
+enum ukey_status token_new(struct ukey *u, const struct answer *a, const char *reader, struct ukey_token **out);
 void token_gone(struct ukey_token *t);
 
 /*
- * A link on which SELECT was just answered with `info`: the token is here (again), in a reader as it was `seen`. Takes
- * the link over.
+ * A link on which SELECT was just answered: the token is here (again), in a reader as it was `seen`. Takes the link
+ * over.
  */
-void token_adopt(
-	struct ukey_token *t, struct link *l, const struct card_info *info, const struct transport_reader *seen);
+void token_adopt(struct ukey_token *t, struct link *l, const struct answer *a, const struct transport_reader *seen);
 
 /* It was last reached through its USB device, which this process has given back. */
 bool token_rests_on_usb(struct ukey_token *t);
@@ -110,6 +118,15 @@ void token_set_role(struct ukey_token *t, enum ukey_role role);
 enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s);
 
 /* ---- below the channel: for protect.c ---- */
+
+/*
+ * The owner: nobody else's command, of this or another program, between these two. A reset that came before is mended,
+ * as for every command.
+ */
+enum ukey_status token_hold(struct ukey_token *t);
+void token_let_go(struct ukey_token *t);
+/* The owner, before a PIN goes out: the port's memory has the notes of the directory that is known. */
+void token_recall(struct ukey_token *t);
 
 /* card_port.send on the link itself, `ctx` the token. It recovers from nothing. */
 enum ukey_status token_send_bare(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw);

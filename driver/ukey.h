@@ -191,11 +191,13 @@ enum ukey_role {
 	UKEY_SO = 2,
 };
 
+#define UKEY_TRIES_UNKNOWN 255u
+
 struct ukey_pin_info {
 	bool exists;
 	unsigned tries_left; /* as far as known: updated by every answer */
-	unsigned tries_max;
-	bool must_change; /* user PIN: good for ukey_change_pin only */
+	unsigned tries_max;  /* 0 of a PIN that exists: not known yet, and tries_left is UKEY_TRIES_UNKNOWN */
+	bool must_change;    /* user PIN: good for ukey_change_pin only */
 };
 
 /* What is known of where the token comes from. */
@@ -215,7 +217,14 @@ enum ukey_algorithm { /* the protocol's numbers, doc/token-protocol.md 2.3 */
 	UKEY_P521 = 0x15,
 };
 
+/* Whose commands the card understands. */
+enum ukey_application {
+	UKEY_APPLICATION_OWN, /* doc/token-protocol.md */
+	UKEY_APPLICATION_PIV, /* NIST SP 800-73-4: no log-in of one's own, PINs in clear, a PUK in the SO PIN's place */
+};
+
 struct ukey_token_info {
+	enum ukey_application application;
 	char serial[17]; /* 16 hexadecimal digits */
 	char label[33];
 	char manufacturer[33];
@@ -400,6 +409,7 @@ struct ukey_key {
 	unsigned usage; /* enum ukey_usage */
 	bool generated; /* on the token; else imported */
 	bool always_authenticate;
+	bool no_pin; /* usable without log-in */
 	bool touch;
 	/* RSA: modulus and exponent, big-endian, no leading zeros. EC: the point, 04 X Y. */
 	const uint8_t *modulus;

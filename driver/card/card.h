@@ -4,7 +4,7 @@
  *
  * An operation sends its commands through the port and never knows what lies behind it: the bare link, or a secure
  * channel. It returns UKEY_OK only when the card did what was asked and its whole answer made sense;
- * UKEY_TOKEN_PROTOCOL when the answer did not. It keeps nothing.
+ * UKEY_TOKEN_PROTOCOL when the answer did not. It keeps nothing but what lies in the port's memory.
  */
 #ifndef UKEY_DRIVER_CARD_H
 #define UKEY_DRIVER_CARD_H
@@ -12,11 +12,19 @@
 #include "common/apdu.h"
 #include "driver/ukey.h"
 
+struct card_memory;
+
 struct card_port {
 	enum ukey_status (*send)(void *ctx, const struct apdu *command, struct builder *answer, uint16_t *sw);
+	/* Nobody else's command comes in between these two; they may be nested. */
+	enum ukey_status (*hold)(void *ctx);
+	void (*let_go)(void *ctx);
+	/* A certificate that came along with what was asked for. NULL: nobody wants it. */
+	void (*keep)(void *ctx, struct bytes certificate);
 	void *ctx;
-	size_t max_answer; /* most data of one answer */
-	uint16_t sw;       /* out: status word of the last command, 0 when none came */
+	struct card_memory *memory; /* NULL: an application that needs none */
+	size_t max_answer;          /* most data of one answer */
+	uint16_t sw;                /* out: status word of the last command, 0 when none came */
 };
 
 /* Of the answer to SELECT. `token.reader`, `present` and `role` are not the card's to know. */
@@ -24,6 +32,33 @@ struct card_info {
 	struct ukey_token_info token;
 	size_t max_command, max_answer;
 	bool user_verified, so_verified;
+};
+
+#define CARD_NOTES_MAX 16
+
+/* What is known of a card from when it was found until it is taken out. */
+struct card_memory {
+	/* Told before SELECT. */
+	char reader[128];
+	uint8_t atr[33];
+	size_t atr_len; /* 0: not known */
+	bool all_slots; /* settings: look into every slot there may be */
+	/* Told before a PIN is sent: what directory_notes() says, or nothing. */
+	uint8_t notes[CARD_NOTES_MAX];
+	size_t notes_len;
+
+	/* The application's own, from SELECT on. */
+	struct card_info info;
+	bool named;           /* it has an object that says who it is */
+	bool reference_known; /* of the PIN: */
+	uint8_t pin_reference;
+	bool version_asked;
+	uint8_t version[3]; /* of Yubico's extensions; 0.0.0: none */
+	/*
+	 * For the caller to see and clear: another program had selected its own application, so nobody is logged in any
+	 * more, whatever the operation came to.
+	 */
+	bool deselected;
 };
 
 enum card_object {
@@ -64,6 +99,12 @@ struct card_private {
 
 struct card_ops {
 	const char *name;
+	/* It says of itself neither a digest of its directory nor how many tries its PINs have. */
+	bool tells_nothing;
+	/* Some of its keys may be used by whoever holds it. */
+	bool keys_without_pin;
+	/* What stands in the SO PIN's place unlocks the user PIN and lets nobody in. */
+	bool puk;
 	/* UKEY_FOREIGN_CARD: not this application. */
 	enum ukey_status (*select)(struct card_port *p, struct card_info *info);
 	enum ukey_status (*info)(struct card_port *p, struct card_info *info);
@@ -120,6 +161,8 @@ struct card_ops {
 };
 
 extern const struct card_ops card_ukey;
+/* Any PIV card (card/piv.c). */
+extern const struct card_ops card_piv;
 
 /* ---- between the files of card/ ---- */
 

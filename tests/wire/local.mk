@@ -171,6 +171,16 @@ tests_wire_personal_driver_threads_SOURCES = tests/wire/test_driver_threads.c
 tests_wire_personal_driver_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_personal_driver_threads_LDADD = $(driver_bench_ldadd)
 
+# libukey on a PIV card.
+noinst_LTLIBRARIES += libpivbench.la
+libpivbench_la_SOURCES = tests/wire/piv_bench.c tests/wire/piv_bench.h
+libpivbench_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+piv_bench_ldadd = libpivbench.la libwirepiv.la libwire.la $(driver_bench_ldadd)
+
+WIRE_TESTS += tests/wire/test_driver_piv
+tests_wire_test_driver_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_LDADD = $(piv_bench_ldadd)
+
 # libukey on a real pcscd: tests/wire/driver_pcsc.sh.
 check_PROGRAMS += tests/wire/driver_talk tests/lib/vpcd_foreign
 tests_wire_driver_talk_SOURCES = tests/wire/driver_talk.c

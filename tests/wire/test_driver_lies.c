@@ -36,6 +36,9 @@ static void falsify(void *arg, struct bytes command, struct builder *answer)
 	(void)arg;
 	if (!apdu_parse(command, &a) || a.ins != plan.ins || answer->len < 2)
 		return;
+	/* Who is asked for PIV after that says the truth: he is not. */
+	if (a.ins == 0xA4 && a.data.data[0] == 0xA0)
+		return;
 	/* Certificates are lied about, and the directory is not. */
 	if (plan.certificates_only && a.data.data[2] != 0x01)
 		return;
@@ -294,7 +297,8 @@ static void a_liar_at_the_first_look_is_left_alone(void **state)
 			loop_plug(b->loop, 1, b->chip[1]);
 			bench_refresh(b);
 			bench_refresh(b);
-			assert_int_equal(b->loop->readers[1].apdus, 1);
+			/* Who does not know our name may know PIV's. */
+			assert_in_range(b->loop->readers[1].apdus, 1, 2);
 			ok(ukey_readers(b->u, &list, &count));
 			enum ukey_reader_state state_there = list[1].state;
 			free(list);
