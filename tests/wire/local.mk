@@ -24,7 +24,7 @@ WIRE_TESTS += \
 	tests/wire/test_traces \
 	tests/wire/test_unlock tests/wire/test_unlock_limits
 noinst_LTLIBRARIES += libwirepiv.la
-libwirepiv_la_SOURCES = tests/wire/piv.c tests/wire/piv.h
+libwirepiv_la_SOURCES = tests/wire/piv.c tests/wire/piv.h tests/wire/piv_card.c tests/wire/piv_card.h
 libwirepiv_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_piv_LDADD = libwirepiv.la $(wire_ldadd)
