@@ -2,15 +2,18 @@
 /*
  * The peer of the PKCS#11 module: a loop that sends the same command with SCardTransmit and does nothing else.
  *
- *	bare READER SECONDS PROCESSES THREADS <APDUS		in clear: the lines of APDUS as they are
- *	bare --inside READER SECONDS PROCESSES THREADS <APDUS	each thread in a channel and a session of its own:
- *wrapped and unwrapped, as the module does
+ *	bare [--inside] [--shared] READER SECONDS PROCESSES THREADS <APDUS
  *
- * APDUS: a line of hexadecimal digits for each command; each thread sends all of them once, and then the last one for
- * so many seconds. READER: the start of its name. Prints commands a second; every answer must be 9000.
+ * Each thread has a connection of its own; with --shared all threads of a process have one. In clear the lines of APDUS
+ * go as they are. Inside: each connection has a channel and a session of its own, and commands are wrapped and
+ * unwrapped, as the module does.
+ *
+ * APDUS: a line of hexadecimal digits for each command; each connection sends all of them once, and then the last one
+ * for so many seconds. READER: the start of its name. Prints commands a second; every answer must be 9000.
  */
 #include "config.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +31,7 @@ static struct {
 	size_t len;
 } apdus[APDUS_MAX];
 static size_t apdu_count;
-static bool inside;
+static bool inside, shared;
 static char reader[256];
 
 struct bare {
@@ -36,13 +39,32 @@ struct bare {
 	SCARDHANDLE card;
 	DWORD protocol;
 	struct tunnel *tunnel;
+	pthread_mutex_t lock; /* of a tunnel that is shared: commands inside have an order */
 };
+
+static struct bare *everybodys;
+
+/* PC/SC's word. */
+static bool succeeds(const char *what, LONG rv)
+{
+	if (rv != SCARD_S_SUCCESS)
+		fprintf(stderr, "bare: %s: %08lX\n", what, (unsigned long)rv & 0xFFFFFFFF);
+	return rv == SCARD_S_SUCCESS;
+}
+
+/* The card's. */
+static bool agrees(size_t i, unsigned sw)
+{
+	if (sw != SW_OK)
+		fprintf(stderr, "bare: command %zu: status word %04X\n", i + 1, sw);
+	return sw == SW_OK;
+}
 
 static bool transmit(struct bare *b, struct bytes command, uint8_t *answer, DWORD *len)
 {
 	const SCARD_IO_REQUEST *pci = b->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
 
-	return SCardTransmit(b->card, pci, command.data, command.len, NULL, answer, len) == SCARD_S_SUCCESS;
+	return succeeds("SCardTransmit", SCardTransmit(b->card, pci, command.data, command.len, NULL, answer, len));
 }
 
 static bool carry(void *ctx, struct bytes command, struct builder *answer)
@@ -61,16 +83,20 @@ static bool in_clear(struct bare *b, size_t i)
 	uint8_t answer[4096];
 	DWORD len = sizeof answer;
 
-	return transmit(b, BYTES(apdus[i].raw, apdus[i].len), answer, &len) && len >= 2 && answer[len - 2] == 0x90 &&
-	       answer[len - 1] == 0x00;
+	return transmit(b, BYTES(apdus[i].raw, apdus[i].len), answer, &len) &&
+	       agrees(i, len >= 2 ? (unsigned)answer[len - 2] << 8 | answer[len - 1] : 0);
 }
 
 static bool in_session(struct bare *b, size_t i)
 {
 	struct apdu a;
 
-	return apdu_parse(BYTES(apdus[i].raw, apdus[i].len), &a) &&
-	       tunnel_secured(b->tunnel, a.cla, a.ins, a.p1, a.p2, a.data, a.le) == SW_OK;
+	if (!apdu_parse(BYTES(apdus[i].raw, apdus[i].len), &a))
+		return agrees(i, 0);
+	pthread_mutex_lock(&b->lock);
+	const uint16_t sw = tunnel_secured(b->tunnel, a.cla, a.ins, a.p1, a.p2, a.data, a.le);
+	pthread_mutex_unlock(&b->lock);
+	return agrees(i, sw);
 }
 
 static bool send(struct bare *b, size_t i)
@@ -97,24 +123,38 @@ static bool tunnel_begin(struct bare *b)
 	return tunnel_clear(b->tunnel, a.cla, a.ins, a.p1, a.p2, a.data, a.le) == SW_OK && tunnel_open(b->tunnel);
 }
 
-static void *open_card(void)
+static bool ready(struct bare *b)
 {
-	struct bare *b = calloc(1, sizeof *b);
-	bool good = b && SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &b->context) == SCARD_S_SUCCESS &&
-		    SCardConnect(b->context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-			    &b->card, &b->protocol) == SCARD_S_SUCCESS;
+	bool good =
+		succeeds("SCardEstablishContext", SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &b->context)) &&
+		succeeds("SCardConnect", SCardConnect(b->context, reader, SCARD_SHARE_SHARED,
+						 SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &b->card, &b->protocol));
 
-	if (good && inside)
+	if (good && inside) {
 		good = tunnel_begin(b);
+		if (!good)
+			fprintf(stderr, "bare: no secure channel\n");
+	}
 	for (size_t i = inside ? 1 : 0; good && i + 1 < apdu_count; i++)
 		good = send(b, i);
-	return good ? b : NULL;
+	return good;
 }
 
-static void close_card(void *thread)
+static struct bare *connection_new(void)
 {
-	struct bare *b = thread;
+	struct bare *b = calloc(1, sizeof *b);
 
+	if (!b)
+		return NULL;
+	pthread_mutex_init(&b->lock, NULL);
+	if (ready(b))
+		return b;
+	free(b);
+	return NULL;
+}
+
+static void connection_free(struct bare *b)
+{
 	if (b->tunnel) {
 		const uint8_t channel = b->tunnel->channel;
 
@@ -124,16 +164,32 @@ static void close_card(void *thread)
 	}
 	SCardDisconnect(b->card, SCARD_LEAVE_CARD);
 	SCardReleaseContext(b->context);
+	pthread_mutex_destroy(&b->lock);
 	free(b);
+}
+
+static void *open_card(void)
+{
+	return shared ? everybodys : connection_new();
+}
+
+static void close_card(void *thread)
+{
+	if (!shared)
+		connection_free(thread);
 }
 
 static bool enter(void)
 {
-	return true;
+	if (shared)
+		everybodys = connection_new();
+	return !shared || everybodys;
 }
 
 static void leave(void)
 {
+	if (everybodys)
+		connection_free(everybodys);
 }
 
 static bool find_reader(const char *start)
@@ -174,14 +230,17 @@ int main(int argc, char **argv)
 {
 	static const struct rate bare = {enter, open_card, once, close_card, leave};
 
-	if (argc > 1 && strcmp(argv[1], "--inside") == 0) {
-		inside = true;
-		argc--;
-		argv++;
+	for (; argc > 1 && strncmp(argv[1], "--", 2) == 0; argc--, argv++) {
+		inside = inside || strcmp(argv[1], "--inside") == 0;
+		shared = shared || strcmp(argv[1], "--shared") == 0;
 	}
-	if (argc != 5 || !read_apdus() || !find_reader(argv[1])) {
-		fprintf(stderr, "usage: bare [--inside] READER SECONDS PROCESSES THREADS <APDUS\n");
+	if (argc != 5 || !read_apdus()) {
+		fprintf(stderr, "usage: bare [--inside] [--shared] READER SECONDS PROCESSES THREADS <APDUS\n");
 		return 2;
+	}
+	if (!find_reader(argv[1])) {
+		fprintf(stderr, "bare: no reader %s\n", argv[1]);
+		return 1;
 	}
 	const double rate = rate_run(&bare, (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), atof(argv[2]));
 	printf("%.1f\n", rate);

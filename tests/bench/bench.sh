@@ -12,22 +12,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/lib/personal.sh
 . "$here/../lib/personal.sh"
 ns_enter "$@"
-document=$here/../../doc/benchmarks.md
 # shellcheck source=tests/bench/lib.sh
 . "$here/lib.sh"
 
 if [ -n "${BENCH_QUICK:-}" ]; then
 	starts=3 chip_starts=1 signatures=9 chip_signatures=3 rounds=1 slice=0.05 crews=("1 1" "1 4" "4 1") calls=20
 else
-	starts=51 chip_starts=7 signatures=301 chip_signatures=15 rounds=15 slice=0.2 calls=1001
+	starts=51 chip_starts=7 signatures=301 chip_signatures=15 rounds=30 slice=0.1 calls=1001
 	crews=("1 1" "1 4" "1 16" "4 1" "16 1") # processes, threads of each
 fi
-
-broken()
-{
-	ns_say "$*"
-	exit 1
-}
 
 # Each table is a file NAME.table.
 
@@ -44,13 +37,20 @@ road=(
 	"2:warm:the same, known token"
 )
 
-# arrival TOKEN WHAT cold|warm COUNT: median milliseconds.
+# arrival WHAT cold|warm COUNT: median milliseconds.
 arrival()
 {
-	local cold=()
-	[ "$3" = warm ] || cold=("$PWD/cold")
-	p11_time "$module" user.pin start "$2" "$4" "${cold[@]}" | awk '{ printf "%.2f", $1 / 1000 }'
+	local cold=() took
+	[ "$2" = warm ] || cold=("$PWD/cold")
+	took=$(p11_time "$module" user.pin start "$1" "$3" "${cold[@]}") || return 1
 	rm -rf cold
+	milliseconds "$took"
+}
+
+# latency TOKEN none|chip
+latency()
+{
+	ran emu_ctl "$1" latency "$2" >/dev/null
 }
 
 # road_of TOKEN: for each step a line of TOKEN.road: commands|PC/SC calls|bytes to the token|bytes from it|ms|ms with a slow chip
@@ -61,12 +61,9 @@ road_of()
 		what=${step%%:*} memory=${step#*:} memory=${memory%%:*}
 		[ "$memory" = warm ] || forget
 		counted "$1" "$module" "$what" || return 1
-		[ "$by_token" = "${by_shim% *}" ] || broken "the token counted '$by_token', the shim between program and libpcsclite '$by_shim'"
-		emu_ctl "$1" latency none >/dev/null
-		quick=$(arrival "$1" "$what" "$memory" "$starts") || return 1
-		emu_ctl "$1" latency chip >/dev/null
-		slow=$(arrival "$1" "$what" "$memory" "$chip_starts") || return 1
-		emu_ctl "$1" latency none >/dev/null
+		latency "$1" none && quick=$(arrival "$what" "$memory" "$starts") || return 1
+		latency "$1" chip && slow=$(arrival "$what" "$memory" "$chip_starts") || return 1
+		latency "$1" none || return 1
 		echo "${by_token%% *}|${by_shim##* }|$(cut -d' ' -f2 <<<"$by_token")|${by_token##* }|$quick|$slow"
 	done >"$1.road"
 }
@@ -74,17 +71,17 @@ road_of()
 # signatures_of TOKEN: the lines of TOKEN.signatures: ms|ms with a slow chip
 signatures_of()
 {
-	local id latency count
+	local id latency count took
 	for id in 1 2; do
 		for latency in none chip; do
 			count=$signatures
 			[ "$latency" = none ] || count=$chip_signatures
-			emu_ctl "$1" latency "$latency" >/dev/null
-			p11_time "$module" user.pin sign "$id" "$count" | awk '{ printf "%.2f|", $1 / 1000 }'
+			latency "$1" "$latency" && took=$(p11_time "$module" user.pin again "$id" "$count") || return 1
+			printf '%s|' "$(milliseconds "$took")"
 		done
 		echo
 	done >"$1.signatures"
-	emu_ctl "$1" latency none >/dev/null
+	latency "$1" none
 }
 
 road_tables()
@@ -112,18 +109,19 @@ road_tables()
 
 bare()
 {
-	"$UKEY_BUILD/tests/bench/bare" "$@"
+	ran timeout 60 "$UKEY_BUILD/tests/bench/bare" "$@"
 }
 
-# rates TOKEN: for each key and crew a line of TOKEN.rates, the best slice of each: bare loop|module. Others on the machine
-# make slices slower, never quicker.
+# rates TOKEN: for each key and crew a line of TOKEN.rates, the best slice of each: bare loop|module|bare loop with one
+# connection a process. Others on the machine make slices slower, never quicker. Where a process has one thread, the two
+# loops are the same.
 rates()
 {
-	local id crew round option=() best_bare best_module rate
+	local id crew round option=() best_bare best_module best_shared rate
 	[ "$1" = plain ] || option=(--inside)
 	for id in 1 2; do
 		for crew in "${crews[@]}"; do
-			best_bare=0 best_module=0
+			best_bare=0 best_module=0 best_shared=0
 			for ((round = 0; round < rounds; round++)); do
 				# shellcheck disable=SC2086 # two numbers
 				rate=$(bare "${option[@]}" "$(emu_reader "$1")" "$slice" $crew <"$id.apdus") || return 1
@@ -131,8 +129,13 @@ rates()
 				# shellcheck disable=SC2086
 				rate=$(p11_time "$module" user.pin rate "$id" "$slice" $crew) || return 1
 				best_module=$(max "$best_module" "$rate")
+				[ "${crew#* }" != 1 ] || continue
+				# shellcheck disable=SC2086
+				rate=$(bare --shared "${option[@]}" "$(emu_reader "$1")" "$slice" $crew <"$id.apdus") || return 1
+				best_shared=$(max "$best_shared" "$rate")
 			done
-			echo "$best_bare|$best_module"
+			[ "${crew#* }" != 1 ] || best_shared=$best_bare
+			echo "$best_bare|$best_module|$best_shared"
 		done
 	done >"$1.rates"
 }
@@ -144,17 +147,24 @@ max()
 
 rate_table()
 {
-	local id crew
+	local id crew name
 	{
-		echo "| signatures a second | bare loop | module | ratio | bare loop, inside | module, inside | ratio |"
-		echo "|---|--:|--:|--:|--:|--:|--:|"
-		for id in P-256 RSA-2048; do
-			for crew in "${crews[@]}"; do
-				echo "$id, ${crew% *} process(es), ${crew#* } thread(s)"
-			done
-		done | paste -d'|' - plain.rates inside.rates |
-			awk -F'|' '{ printf "| %s | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |\n", $1, $2, $3, $3 / $2, $4, $5, $5 / $4 }'
+		echo "| signatures a second | bare loop | with one connection | module | ratio | to one connection |"
+		echo "|---|--:|--:|--:|--:|--:|"
+		for name in plain inside; do
+			for id in P-256 RSA-2048; do
+				for crew in "${crews[@]}"; do
+					echo "$([ "$name" = plain ] && echo "in clear" || echo inside), $id, $(many "${crew% *}" process es), $(many "${crew#* }" thread s)"
+				done
+			done | paste -d'|' - "$name.rates"
+		done | awk -F'|' '{ printf "| %s | %.0f | %.0f | %.0f | %.2f | %.2f |\n", $1, $2, $4, $3, $3 / $2, $3 / $4 }'
 	} >rate.table
+}
+
+# many COUNT NAME ENDING
+many()
+{
+	echo "$1 $2$([ "$1" = 1 ] || echo "$3")"
 }
 
 # ---- single calls -----------------------------------------------------------------------------------------------------
@@ -175,9 +185,10 @@ call_table()
 
 digest_table()
 {
-	local ours=0 openssl=0 round
-	for ((round = 0; round < (rounds + 2) / 3; round++)); do
-		ours=$(max "$ours" "$(p11_time "$module" user.pin digest "$slice")")
+	local ours=0 openssl=0 round rate
+	for ((round = 0; round < (rounds + 5) / 6; round++)); do
+		rate=$(p11_time "$module" user.pin digest 0.2) || broken "no digests"
+		ours=$(max "$ours" "$rate")
 		openssl=$(max "$openssl" "$(openssl speed -elapsed -mr -seconds 1 -bytes 16384 -evp sha256 2>/dev/null | awk -F: '/^\+F/ { print $NF }')")
 	done
 	{
@@ -192,7 +203,7 @@ digest_table()
 
 object_table()
 {
-	"$UKEY_BUILD/tests/bench/objects" "$calls" >object.table || broken "tests/bench/objects failed"
+	ran "$UKEY_BUILD/tests/bench/objects" "$calls" >object.table || broken "no table of many objects"
 }
 
 # ---- all of it --------------------------------------------------------------------------------------------------------
@@ -204,7 +215,9 @@ for name in plain inside; do
 	if [ "$name" = plain ]; then
 		apdus 1 && apdus 2 || broken "what a signature sends was not found in the log of the wire"
 	fi
-	road_of "$name" && signatures_of "$name" && rates "$name" && calls_of "$name" || broken "the road '$name' ended before its end"
+	for step in road_of signatures_of rates calls_of; do
+		"$step" "$name" || broken "the token '$name': $step ended before its end"
+	done
 	[ "$name" = inside ] || digest_table
 	emu_stop "$name"
 done
@@ -214,13 +227,4 @@ call_table
 object_table
 echo "$(nproc) processors, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r | cut -d- -f1), pcscd $(pcscd --version 2>/dev/null | sed -n '1s/.*version \([0-9.]*[0-9]\).*/\1/p'), $(openssl version | cut -d' ' -f1-2)" >machine.table
 
-for table in machine start signature rate call digest object; do
-	echo
-	cat "$table.table"
-done
-[ "${1:-}" = --write ] || exit 0
-awk -v folder="$NS_DIR" '
-	/^<!-- end of table -->/ { skip = 0 }
-	!skip { print }
-	/^<!-- table [a-z]+ -->/ { skip = 1; file = folder "/" $3 ".table"; while ((getline line < file) > 0) print line }' "$document" >new &&
-	cat new >"$document"
+publish "${1:-}" machine start signature rate call digest object

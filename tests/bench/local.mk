@@ -31,10 +31,11 @@ tests_bench_objects_LDADD = libp11core.la libloop.la libukeycore.la libramtoken.
 
 bench: all $(bench_programs) tests/bench/pcsc_shim.la tests/bench/objects
 	BUILD=$(abs_builddir) bash $(srcdir)/tests/bench/bench.sh $(BENCH_ARGUMENTS)
+	BUILD=$(abs_builddir) bash $(srcdir)/tests/bench/piv.sh $(BENCH_ARGUMENTS)
 
 # The ways to a token on USB; BENCH_ARGUMENTS=--vm: under a real kernel, in a virtual machine.
 bench-usb: all check-usb-programs
 	BUILD=$(abs_builddir) bash $(srcdir)/tests/bench/usb.sh $(BENCH_ARGUMENTS)
 .PHONY: bench bench-usb check-usb-programs
 
-EXTRA_DIST += tests/bench/usb.sh tests/bench/bench.sh tests/bench/lib.sh
+EXTRA_DIST += tests/bench/usb.sh tests/bench/piv.sh tests/bench/bench.sh tests/bench/lib.sh

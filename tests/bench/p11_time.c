@@ -5,9 +5,9 @@
  *	p11_time MODULE PIN-FILE start list COUNT [COLD]	a program of its own each time: from its start to all
  *public objects with class, label, identifier and certificate
  *	p11_time MODULE PIN-FILE start ID COUNT [COLD]		.. to its first signature with the key CKA_ID
- *	p11_time MODULE PIN-FILE stay list|ID			one such program that prints "ok" when it is there and
- *ends with its standard input: others count meanwhile
- *	p11_time MODULE PIN-FILE sign ID COUNT			a signature more
+ *	p11_time MODULE PIN-FILE stay list|ID			one such program that prints "ok" when it is there, does
+ *the same again for each line of its standard input, and ends with that: others count meanwhile
+ *	p11_time MODULE PIN-FILE again list|ID COUNT		a signature more, or the list once more
  *	p11_time MODULE PIN-FILE rate ID SECONDS PROCESSES THREADS	signatures a second
  *	p11_time MODULE PIN-FILE calls COUNT			other calls, one a line
  *	p11_time MODULE PIN-FILE digest SECONDS			bytes a second of SHA-256, fed in pieces of 16 KiB
@@ -33,6 +33,14 @@
 static CK_FUNCTION_LIST *p11;
 static const char *pin_file;
 static CK_SLOT_ID slot;
+
+/* What went wrong where, for who reads the script's output; hands rv through. */
+static CK_RV said(const char *step, CK_RV rv)
+{
+	if (rv != CKR_OK)
+		fprintf(stderr, "p11_time: %s: %08lX\n", step, rv);
+	return rv;
+}
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
@@ -150,22 +158,30 @@ static CK_RV list(CK_SESSION_HANDLE s)
 	return rv;
 }
 
-static CK_RV arrive(const char *what)
+static bool is_list(const char *what)
 {
-	struct key k;
-	CK_RV rv = p11->C_Initialize(NULL);
+	return strcmp(what, "list") == 0;
+}
+
+static CK_RV once_more(const struct key *k, const char *what)
+{
+	return is_list(what) ? said("listing", list(k->session)) : said("signing", sign(k));
+}
+
+static CK_RV arrive(const char *what, struct key *k)
+{
+	CK_RV rv = said("C_Initialize", p11->C_Initialize(NULL));
 
 	if (rv == CKR_OK)
-		rv = find_slot();
+		rv = said("C_GetSlotList", find_slot());
 	if (rv == CKR_OK)
-		rv = open_session(&k.session);
-	if (rv == CKR_OK && strcmp(what, "list") == 0)
-		return list(k.session);
-	if (rv == CKR_OK)
-		rv = log_in(k.session);
-	if (rv == CKR_OK)
-		rv = find_key(&k, (CK_BYTE)atoi(what));
-	return rv == CKR_OK ? sign(&k) : rv;
+		rv = said("C_OpenSession", open_session(&k->session));
+	if (rv == CKR_OK && !is_list(what)) {
+		rv = said("C_Login", log_in(k->session));
+		if (rv == CKR_OK)
+			rv = said("finding the key", find_key(k, (CK_BYTE)atoi(what)));
+	}
+	return rv == CKR_OK ? once_more(k, what) : rv;
 }
 
 /* ---- from the program's start ------------------------------------------------------------------------------------ */
@@ -173,10 +189,11 @@ static CK_RV arrive(const char *what)
 /* In the program that is measured: when it was there. The parent reads it as it is. */
 static CK_RV child(const char *module, const char *what)
 {
+	struct key k;
 	CK_RV rv = load(module);
 
 	if (rv == CKR_OK)
-		rv = arrive(what);
+		rv = arrive(what, &k);
 	const double now = rv == CKR_OK ? rate_now() : 0;
 	if (fwrite(&now, sizeof now, 1, stdout) != 1 || fflush(stdout) != 0)
 		rv = CKR_GENERAL_ERROR;
@@ -239,16 +256,26 @@ static CK_RV start(char **argv, double *result)
 	return rv;
 }
 
-static CK_RV stay(char **argv)
+static void answer(CK_RV rv)
 {
-	CK_RV rv = load(argv[1]);
-
-	if (rv == CKR_OK)
-		rv = arrive(argv[4]);
 	puts(rv == CKR_OK ? "ok" : "failed");
 	fflush(stdout);
-	while (getchar() != EOF)
-		;
+}
+
+static CK_RV stay(char **argv)
+{
+	struct key k;
+	CK_RV rv = load(argv[1]);
+	int c;
+
+	if (rv == CKR_OK)
+		rv = arrive(argv[4], &k);
+	answer(rv);
+	while (rv == CKR_OK && (c = getchar()) != EOF)
+		if (c == '\n') {
+			rv = once_more(&k, argv[4]);
+			answer(rv);
+		}
 	if (p11)
 		p11->C_Finalize(NULL);
 	return rv;
@@ -256,21 +283,17 @@ static CK_RV stay(char **argv)
 
 /* ---- again and again --------------------------------------------------------------------------------------------- */
 
-static CK_RV sign_again(char **argv, double *result)
+static CK_RV again(char **argv, double *result)
 {
 	const size_t count = (size_t)atoi(argv[5]);
 	double *took = calloc(count + 1, sizeof *took);
 	struct key k;
-	CK_RV rv = took ? arrive(argv[4]) : CKR_HOST_MEMORY;
+	CK_RV rv = took ? arrive(argv[4], &k) : CKR_HOST_MEMORY;
 
-	if (rv == CKR_OK)
-		rv = open_session(&k.session);
-	if (rv == CKR_OK)
-		rv = find_key(&k, (CK_BYTE)atoi(argv[4]));
 	for (size_t i = 0; rv == CKR_OK && i < count; i++) {
 		const double begin = rate_now();
 
-		rv = sign(&k);
+		rv = once_more(&k, argv[4]);
 		took[i] = rate_now() - begin;
 	}
 	if (rv == CKR_OK)
@@ -284,25 +307,28 @@ static CK_BYTE rate_id;
 
 static bool rate_enter(void)
 {
-	CK_RV rv = p11->C_Initialize(NULL);
+	CK_RV rv = said("C_Initialize", p11->C_Initialize(NULL));
 
 	if (rv == CKR_OK)
-		rv = find_slot();
+		rv = said("C_GetSlotList", find_slot());
 	if (rv == CKR_OK)
-		rv = open_session(&process_session);
-	return rv == CKR_OK && log_in(process_session) == CKR_OK;
+		rv = said("C_OpenSession", open_session(&process_session));
+	return rv == CKR_OK && said("C_Login", log_in(process_session)) == CKR_OK;
 }
 
 static void *rate_open(void)
 {
 	struct key *k = calloc(1, sizeof *k);
 
-	return k && open_session(&k->session) == CKR_OK && find_key(k, rate_id) == CKR_OK ? k : NULL;
+	return k && said("C_OpenSession", open_session(&k->session)) == CKR_OK &&
+			       said("finding the key", find_key(k, rate_id)) == CKR_OK
+		       ? k
+		       : NULL;
 }
 
 static bool rate_once(void *thread)
 {
-	return sign(thread) == CKR_OK;
+	return said("signing", sign(thread)) == CKR_OK;
 }
 
 static void rate_close(void *thread)
@@ -452,8 +478,8 @@ int main(int argc, char **argv)
 		return stay(argv) != CKR_OK;
 	else if (argc > 4)
 		rv = load(argv[1]);
-	if (rv == CKR_OK && strcmp(what, "sign") == 0 && argc > 5)
-		rv = sign_again(argv, &result);
+	if (rv == CKR_OK && strcmp(what, "again") == 0 && argc > 5)
+		rv = again(argv, &result);
 	else if (rv == CKR_OK && strcmp(what, "rate") == 0 && argc > 7)
 		rv = rate(argv, &result);
 	else if (rv == CKR_OK && strcmp(what, "calls") == 0)
