@@ -170,40 +170,67 @@ static void judge(const struct scene *s, const struct view *is, const struct vie
 			fail_msg("%s: %d tries of code %d", s->command, is->tries[i], i);
 }
 
+/* A scene at its beginning, to which the token can be taken back, and how it looks before and after the command. */
+struct stage {
+	const struct scene *scene;
+	struct ramtoken *t;
+	struct ramtoken_moment *start;
+	struct view before, after;
+};
+
+static uint16_t send(const struct stage *g)
+{
+	struct rapdu r;
+
+	return rapdu_parse(ramtoken_transceive(g->t, wire_hex(g->scene->command)), &r) ? r.sw : 0;
+}
+
+/* The n-th: each scene appends to its bank, and moves to the other one. False: there are no more. */
+static bool stage_open(struct stage *g, size_t n)
+{
+	if (n >= 2 * COUNT(scenes))
+		return false;
+	g->scene = &scenes[n / 2];
+	g->t = prepared();
+	ready(g->t, g->scene, n % 2);
+	g->start = ramtoken_moment_take(g->t);
+	look(&g->before, g->t);
+	ramtoken_moment_return(g->start, g->t);
+	uint16_t sw = send(g);
+	if (sw != g->scene->sw)
+		fail_msg("%s: %04X instead of %04X", g->scene->command, sw, g->scene->sw);
+	look(&g->after, g->t);
+	return true;
+}
+
+static void stage_close(struct stage *g)
+{
+	ramtoken_moment_free(g->start);
+	ramtoken_free(g->t);
+}
+
 static void each_command_is_one_transaction(void **state)
 {
 	static const enum ramhal_torn torn[] = {RAMHAL_TORN_PREFIX, RAMHAL_TORN_GARBAGE};
-	static struct view before, after, is;
+	static struct stage g;
+	static struct view is;
 	unsigned long points = 0;
 
 	(void)state;
-	for (size_t i = 0; i < 2 * COUNT(scenes); i++) {
-		const struct scene *s = &scenes[i / 2];
-		struct ramtoken *t = prepared();
-		struct ramtoken_moment *start;
-		ready(t, s, i % 2);
-		start = ramtoken_moment_take(t);
-		look(&before, t);
-		ramtoken_moment_return(start, t);
-		struct bytes answer = ramtoken_transceive(t, wire_hex(s->command));
-		uint16_t sw = (uint16_t)(answer.data[answer.len - 2] << 8 | answer.data[answer.len - 1]);
-		if (sw != s->sw)
-			fail_msg("%s: %04X instead of %04X", s->command, sw, s->sw);
-		look(&after, t);
+	for (size_t n = 0; stage_open(&g, n); n++) {
 		for (size_t how = 0; how < COUNT(torn); how++)
 			for (unsigned long at = 1;; at++) {
-				ramtoken_moment_return(start, t);
-				t->hal.torn = torn[how];
-				t->hal.cut_at = at;
-				bool whole = ramtoken_transceive(t, wire_hex(s->command)).len > 0;
-				look(&is, t);
-				judge(s, &is, &before, &after);
+				ramtoken_moment_return(g.start, g.t);
+				g.t->hal.torn = torn[how];
+				g.t->hal.cut_at = at;
+				bool whole = send(&g) != 0;
+				look(&is, g.t);
+				judge(g.scene, &is, &g.before, &g.after);
 				if (whole)
 					break;
 				points++;
 			}
-		ramtoken_moment_free(start);
-		ramtoken_free(t);
+		stage_close(&g);
 	}
 	print_message("%lu points\n", points);
 	assert_true(points > 500);
@@ -212,35 +239,24 @@ static void each_command_is_one_transaction(void **state)
 /* A write that fails: the command says so, and the token is as before, but for the try. */
 static void a_failing_flash_changes_nothing(void **state)
 {
-	static struct view before, after, is;
+	static struct stage g;
+	static struct view is;
 
 	(void)state;
-	for (size_t i = 0; i < 2 * COUNT(scenes); i++) {
-		const struct scene *s = &scenes[i / 2];
-		struct ramtoken *t = prepared();
-		struct ramtoken_moment *start;
-		ready(t, s, i % 2);
-		start = ramtoken_moment_take(t);
-		look(&before, t);
-		ramtoken_moment_return(start, t);
-		(void)ramtoken_transceive(t, wire_hex(s->command));
-		look(&after, t);
-		for (unsigned long at = 1;; at++) {
-			ramtoken_moment_return(start, t);
-			t->hal.fail_at = at;
-			struct bytes answer = ramtoken_transceive(t, wire_hex(s->command));
-			uint16_t sw = (uint16_t)(answer.data[answer.len - 2] << 8 | answer.data[answer.len - 1]);
-			bool reached = t->hal.fail_at == 0;
-			t->hal.fail_at = 0;
-			look(&is, t);
-			judge(s, &is, &before, &after);
-			if (!reached)
-				break;
-			if (sw == SW_OK)
-				assert_true(same(&is, &after));
+	for (size_t n = 0; stage_open(&g, n); n++) {
+		bool reached = true;
+		for (unsigned long at = 1; reached; at++) {
+			ramtoken_moment_return(g.start, g.t);
+			g.t->hal.fail_at = at;
+			uint16_t sw = send(&g);
+			reached = g.t->hal.fail_at == 0;
+			g.t->hal.fail_at = 0;
+			look(&is, g.t);
+			judge(g.scene, &is, &g.before, &g.after);
+			if (reached && sw == SW_OK)
+				assert_true(same(&is, &g.after));
 		}
-		ramtoken_moment_free(start);
-		ramtoken_free(t);
+		stage_close(&g);
 	}
 }
 
