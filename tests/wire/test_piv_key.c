@@ -82,7 +82,7 @@ static void every_slot_makes_and_uses_every_key(void **state)
 	for (size_t i = 0; i < sizeof(slots); i++)
 		for (size_t kind = 0; kind < sizeof(algorithms) / sizeof(algorithms[0]); kind++) {
 			const uint8_t a = algorithms[kind].number;
-			if (algorithms[kind].size == 512 && i > 0)
+			if (algorithms[kind].size > 256 && i > 0)
 				continue; /* once: they are slow */
 			struct crypto_pubkey key = public_of(kind, piv_generate(t, slots[i], a, 0, 0));
 			struct bytes input = key.type == CRYPTO_RSA ? padded(algorithms[kind].size, message) : message;
