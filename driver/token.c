@@ -83,6 +83,8 @@ static void keep_locked(struct ukey_token *t, const struct ukey_token_info *befo
 {
 	if (t->info.user_pin.tries_max == 0)
 		t->info.user_pin = before->user_pin;
+	if (t->info.user_pin.tries_max < before->user_pin.tries_max)
+		t->info.user_pin.tries_max = before->user_pin.tries_max;
 	if (t->info.so_pin.tries_max == 0)
 		t->info.so_pin = before->so_pin;
 	t->info.generation = before->generation;

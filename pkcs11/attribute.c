@@ -57,6 +57,12 @@ static CK_RV label(struct p11_view *v, CK_ULONG argument, struct p11_value *valu
 	return p11_give_text(value, v->key->label);
 }
 
+/* A key that anybody may use is to be seen by anybody. */
+static CK_RV is_guarded(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
+{
+	return p11_get_truth(v, argument && !(v->key && v->key->no_pin), value);
+}
+
 static CK_RV is_private(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
 {
 	return p11_get_truth(v, argument || (v->data && v->data->is_private), value);
@@ -99,7 +105,7 @@ static const struct p11_row common[] = {
 	{CKA_CLASS,       P11_PROFILED,                      p11_get_number, CKO_PROFILE,     P11_KNOWN},
 	{CKA_CLASS,       P11_MECHANISED,                    p11_get_number, CKO_MECHANISM,   P11_KNOWN},
 	{CKA_TOKEN,       P11_ALL,                           p11_get_truth,  true,            P11_KNOWN},
-	{CKA_PRIVATE,     P11_PRV,                           p11_get_truth,  true,            P11_KNOWN},
+	{CKA_PRIVATE,     P11_PRV,                           is_guarded,     true,            P11_KNOWN},
 	{CKA_PRIVATE,     P11_PUB | P11_CERT | P11_BUILT_IN, p11_get_truth,  false,           P11_KNOWN},
 	{CKA_PRIVATE,     P11_DATUM,                         is_private,     false,           P11_KNOWN},
 	{CKA_MODIFIABLE,  P11_STORED,                        p11_get_truth,  true,            P11_KNOWN},

@@ -99,7 +99,7 @@ static CK_RV shared_secret(struct derivation *d, const CK_ECDH1_DERIVE_PARAMS *p
 	rv = p11_rv(ukey_derive(d->s->token, d->base.ref, peer.point.data, peer.point.len, z, z_len));
 	if (rv == CKR_OBJECT_HANDLE_INVALID)
 		return CKR_KEY_HANDLE_INVALID;
-	return rv == CKR_DATA_INVALID ? CKR_MECHANISM_PARAM_INVALID : rv;
+	return rv == CKR_DATA_INVALID || rv == CKR_DATA_LEN_RANGE ? CKR_MECHANISM_PARAM_INVALID : rv;
 }
 
 static CK_RV ecdh(struct derivation *d, const CK_MECHANISM *m)

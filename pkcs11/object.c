@@ -132,7 +132,7 @@ static bool walk(const struct ukey_directory *d, size_t *step, struct p11_object
 
 		out->kind = P11_PRIVATE_KEY + i % 3;
 		out->number = key->ref;
-		out->is_private = out->kind == P11_PRIVATE_KEY;
+		out->is_private = out->kind == P11_PRIVATE_KEY && !key->no_pin;
 		out->id_hint = p11_hint(BYTES(key->id, key->id_len));
 		out->label_hint = text_hint(out->kind == P11_CERTIFICATE ? key->certificate.label : key->label);
 		if (out->kind != P11_CERTIFICATE)

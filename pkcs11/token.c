@@ -7,6 +7,7 @@
 
 static CK_FLAGS pin_flags(const struct ukey_pin_info *pin, CK_FLAGS low, CK_FLAGS final, CK_FLAGS locked)
 {
+	/* Also when nobody knows how many there are. */
 	if (!pin->exists || pin->tries_left >= pin->tries_max)
 		return 0;
 	if (!pin->tries_left)
@@ -16,8 +17,11 @@ static CK_FLAGS pin_flags(const struct ukey_pin_info *pin, CK_FLAGS low, CK_FLAG
 
 static CK_FLAGS token_flags(const struct ukey_token_info *info)
 {
-	CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS;
+	CK_FLAGS flags = CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS;
 
+	/* PIV has no command for it. */
+	if (info->application == UKEY_APPLICATION_OWN)
+		flags |= CKF_RNG;
 	if (info->life_cycle == UKEY_INITIALISED || info->life_cycle == UKEY_OPERATIONAL)
 		flags |= CKF_TOKEN_INITIALIZED;
 	if (info->life_cycle == UKEY_TERMINATED)
@@ -100,6 +104,13 @@ CK_RV C_SeedRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSeed, CK_ULONG ulSee
 		s, p11_bad_input(pSeed, ulSeedLen) ? CKR_ARGUMENTS_BAD : CKR_RANDOM_SEED_NOT_SUPPORTED);
 }
 
+static CK_RV random_of(struct ukey_token *token, CK_BYTE_PTR out, CK_ULONG len)
+{
+	const enum ukey_status status = ukey_random(token, out, len);
+
+	return status == UKEY_NOT_SUPPORTED ? CKR_RANDOM_NO_RNG : p11_rv(status);
+}
+
 CK_RV C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_ULONG ulRandomLen)
 {
 	struct p11_session *s;
@@ -110,6 +121,6 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_U
 	if (p11_bad_input(pRandomData, ulRandomLen))
 		rv = CKR_ARGUMENTS_BAD;
 	else if (ulRandomLen)
-		rv = p11_rv(ukey_random(s->token, pRandomData, ulRandomLen));
+		rv = random_of(s->token, pRandomData, ulRandomLen);
 	return p11_session_leave(s, rv);
 }

@@ -46,7 +46,7 @@ enum ukey_status piv_inflate(struct bytes gzip, size_t max, uint8_t **out, size_
 {
 	size_t got = 0;
 
-	if (!piv_is_gzip(gzip) || gzip.len > UINT16_MAX) /* more than an object of a card holds */
+	if (gzip.len > UINT16_MAX) /* more than an object of a card holds */
 		return UKEY_TOKEN_PROTOCOL;
 	uint8_t *room = malloc(max);
 	if (!room)
@@ -56,8 +56,10 @@ enum ukey_status piv_inflate(struct bytes gzip, size_t max, uint8_t **out, size_
 		free(room);
 		return s;
 	}
-	uint8_t *shrunk = realloc(room, got);
-	*out = shrunk ? shrunk : room;
+	uint8_t *less = realloc(room, got);
+	if (less)
+		room = less;
+	*out = room;
 	*len = got;
 	return UKEY_OK;
 }

@@ -77,7 +77,7 @@ static bool names_piv(struct bytes b)
 	static const uint8_t pix[] = {0x00, 0x00, 0x10, 0x00};
 	static const uint8_t shifted[] = {0x00, 0x10, 0x00, 0x01, 0x00, 0x00};
 
-	return (b.len <= AID_MAX && starts_with(b, BYTES_OF(aid))) || (b.len <= 6 && starts_with(b, BYTES_OF(pix))) ||
+	return starts_with(b, BYTES_OF(aid)) || (b.len <= 6 && starts_with(b, BYTES_OF(pix))) ||
 	       bytes_equal(b, BYTES_OF(shifted));
 }
 

@@ -194,11 +194,26 @@ static void no_home_and_no_file_are_fine(void **state)
 	rmdir(path);
 }
 
+static void piv_all_slots(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	assert_int_equal(load(&s, ""), UKEY_OK);
+	assert_false(s.piv_all_slots);
+	assert_int_equal(load(&s, "piv-all-slots = yes\n"), UKEY_OK);
+	assert_true(s.piv_all_slots);
+	assert_int_equal(load(&s, "piv-all-slots = yes\npiv-all-slots = no\n"), UKEY_OK);
+	assert_false(s.piv_all_slots);
+	assert_int_equal(load(&s, "piv-all-slots = all\n"), UKEY_CONFIG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files),
 		cmocka_unit_test(usb),
+		cmocka_unit_test(piv_all_slots),
 		cmocka_unit_test(bad_files_name_the_line),
 		cmocka_unit_test(what_is_required_stays_required),
 		cmocka_unit_test(the_environment_wins),

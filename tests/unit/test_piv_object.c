@@ -273,6 +273,18 @@ static void a_look_sees_whether_it_is_the_same(void **state)
 	test_drop(der);
 }
 
+/* So short that it is shown whole. */
+static void a_look_at_a_short_one(void **state)
+{
+	struct bytes der = spell("30 05 02 03 112233"), answer = object(der, 0);
+
+	(void)state;
+	for (size_t n = 0; n <= answer.len; n++)
+		assert_int_equal(look(answer, n, der), n < 4 + der.len ? PIV_UNSURE : PIV_SAME);
+	test_drop(answer);
+	test_drop(der);
+}
+
 static void a_look_at_something_else(void **state)
 {
 	static const struct {
@@ -292,6 +304,7 @@ static void a_look_at_something_else(void **state)
 		{"53 84 000003F3 70 84 000003E8 30",              PIV_UNSURE,  PIV_CHANGED},
 		{"53 84 000003F3 70 84 000003E8 30 82 03 E4",     PIV_UNSURE,  PIV_CHANGED},
 		{"53 84 000003F3 70 84 000003E8 30 82 03 E3",     PIV_CHANGED, PIV_CHANGED},
+		{"53 82 03F3 70 82 03E8 1F",                      PIV_UNSURE,  PIV_CHANGED},
 		{"53 82 03F3 70 82 03E8 1F 8B 08 00",             PIV_UNSURE,  PIV_CHANGED},
 	};
 	struct bytes der = sequence(1000);
@@ -460,6 +473,8 @@ static const struct {
 	{"the least",			    "3B80800101",					PIV_PLAIN    },
 	{"SP 800-73 style, AID in Fx",           "3B8C8001 8073C021C0 F6 A00000030801 77",            PIV_PLAIN    },
 	{"T=0, no TCK",			  "3B66 000000 597562",                                PIV_PLAIN    },
+	{"YubiKey in another element",           "3B8D8001 8073C021C067597562694B6579 F9",            PIV_PLAIN    },
+	{"ours without a version",               "3B8A8001 80738001D764554B4559 C9",                  PIV_PLAIN    },
 	{"none",				 "",						  PIV_PLAIN    },
 	{"a byte",			       "3B",						PIV_PLAIN    },
 	{"fewer historical bytes than said",     "3B8F8001 8073C021C057597562694B6579 F9",            PIV_PLAIN    },
@@ -502,6 +517,7 @@ int main(void)
 		cmocka_unit_test(certificates_are_read_compressed_or_not),
 		cmocka_unit_test(what_is_no_certificate_says_why),
 		cmocka_unit_test(a_look_sees_whether_it_is_the_same),
+		cmocka_unit_test(a_look_at_a_short_one),
 		cmocka_unit_test(a_look_at_something_else),
 		cmocka_unit_test(public_keys_have_the_shape_of_their_algorithm),
 		cmocka_unit_test(metadata_tells_what_it_tells),

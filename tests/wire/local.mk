@@ -21,10 +21,11 @@ WIRE_TESTS += \
 	tests/wire/test_pin \
 	tests/wire/test_pin_past \
 	tests/wire/test_piv tests/wire/test_piv_apart tests/wire/test_piv_import tests/wire/test_piv_key \
+	tests/wire/test_piv_misuse tests/wire/test_piv_tables \
 	tests/wire/test_traces \
 	tests/wire/test_unlock tests/wire/test_unlock_limits
 noinst_LTLIBRARIES += libwirepiv.la
-libwirepiv_la_SOURCES = tests/wire/piv.c tests/wire/piv.h
+libwirepiv_la_SOURCES = tests/wire/piv.c tests/wire/piv.h tests/wire/piv_card.c tests/wire/piv_card.h
 libwirepiv_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_piv_LDADD = libwirepiv.la $(wire_ldadd)
@@ -32,6 +33,10 @@ tests_wire_test_piv_apart_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_piv_apart_LDADD = libwirepiv.la $(wire_ldadd)
 tests_wire_test_piv_import_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_piv_import_LDADD = libwirepiv.la $(wire_ldadd) $(CRYPTO_LIBS)
+tests_wire_test_piv_misuse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_piv_misuse_LDADD = libwirepiv.la $(wire_ldadd)
+tests_wire_test_piv_tables_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_piv_tables_LDADD = libwirepiv.la $(wire_ldadd)
 tests_wire_test_piv_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_piv_key_LDADD = libwirepiv.la $(wire_ldadd)
 tests_wire_test_access_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -122,3 +122,7 @@ tests_wire_test_p11_message_LDADD = $(p11_bench_ldadd)
 WIRE_TESTS += tests/wire/test_p11_cache
 tests_wire_test_p11_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_p11_cache_LDADD = $(p11_bench_ldadd)
+# The module on a PIV card.
+WIRE_TESTS += tests/wire/test_p11_piv
+tests_wire_test_p11_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_p11_piv_LDADD = libwirepiv.la libwire.la $(p11_bench_ldadd)

@@ -177,3 +177,67 @@ void piv_put(struct ramtoken *t, uint32_t tag, struct bytes value, uint16_t sw)
 {
 	wire_apdu(t, 0, 0xDB, 0x3F, 0xFF, piv_put_data(tag, value), 0, sw);
 }
+
+/* ---- tables ---- */
+
+void piv_bench_make(struct piv_bench *b, uint8_t flags)
+{
+	struct ramtoken *t = b->t = piv_token(flags);
+
+	piv_admin(t);
+	piv_generate(t, 0x9A, 0x11, 0, 0);
+	piv_generate(t, 0x9C, 0x11, 0, 0);
+	piv_generate(t, 0x9D, 0x11, 0, 0);
+	piv_generate(t, 0x9E, 0x07, 0, 0);
+	piv_put(t, 0x5FC105, wire_hex("70020102710100FE00"), SW_OK);
+	piv_put(t, 0x5FC109, wire_hex("01024D65FE00"), SW_OK);
+	for (unsigned open = 0; open < 4; open++) {
+		ramtoken_power_cycle(t);
+		piv_select(t);
+		if (open & PIV_WITH_KEY)
+			piv_admin(t);
+		if (open & PIV_WITH_PIN)
+			piv_log_in(t);
+		b->moment[open] = ramtoken_moment_take(t);
+	}
+}
+
+void piv_bench_free(struct piv_bench *b)
+{
+	for (size_t i = 0; i < 4; i++)
+		ramtoken_moment_free(b->moment[i]);
+	ramtoken_free(b->t);
+}
+
+bool piv_play(struct piv_bench *b, enum piv_open open, const char *name, const struct piv_step steps[PIV_STEPS])
+{
+	ramtoken_moment_return(b->moment[open], b->t);
+	for (size_t i = 0; i < PIV_STEPS && steps[i].command; i++) {
+		struct bytes answer = ramtoken_transceive(b->t, wire_hex(steps[i].command));
+		struct rapdu r = {BYTES_NONE, 0};
+		bool whole = rapdu_parse(answer, &r);
+		bool more = steps[i].sw == SW_BYTES_REMAIN && (r.sw & 0xFF00) == SW_BYTES_REMAIN;
+		/* who is refused gets no data */
+		if (whole && (more || r.sw == steps[i].sw) && (more || r.sw == SW_OK || r.data.len == 0))
+			continue;
+		print_message("%s: %s: %04X instead of %04X, data %s\n", name, steps[i].command, r.sw, steps[i].sw,
+			wire_text(r.data));
+		return false;
+	}
+	return true;
+}
+
+struct bytes piv_view(struct piv_bench *b)
+{
+	static const char *const questions[] = {"00200080", "00CB3FFF055C035FC10200", "00CB3FFF055C035FC10500",
+		"00CB3FFF055C035FC10900", "00CB3FFF055C035FC10A00", "00CB3FFF035C017E00", "00CB3FFF045C027F6100",
+		"00F7009A00", "00F7009C00", "00F7009D00", "00F7009E00", "00F7008200", "00F7008000", "00F7008100",
+		"00F7009B00"};
+	static uint8_t raw[4096];
+	struct builder v = builder_of(raw, sizeof(raw));
+
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		builder_put(&v, ramtoken_transceive(b->t, wire_hex(questions[i])));
+	assert_false(v.failed);
+	return builder_bytes(&v);
+}

@@ -50,4 +50,35 @@ struct bytes piv_put_data(uint32_t tag, struct bytes value);
 struct bytes piv_get(struct ramtoken *t, uint32_t tag, uint16_t sw);
 void piv_put(struct ramtoken *t, uint32_t tag, struct bytes value, uint16_t sw);
 
+/* ---- tables: what is sent, and what comes ---- */
+
+struct piv_step {
+	const char *command; /* NULL: the end */
+	uint16_t sw;         /* 6100: any 61xx */
+};
+#define PIV_STEPS 6
+
+/* Who has proved what when a row of a table begins; the PIN by the very command before. */
+enum piv_open {
+	PIV_CLOSED = 0,
+	PIV_WITH_PIN = 1,
+	PIV_WITH_KEY = 2, /* the management key */
+	PIV_OPEN = 3,
+};
+
+/*
+ * A token with Yubico's extensions or without; P-256 keys in 9A, 9C and 9D, RSA-2048 in 9E, nothing in the other slots;
+ * 5FC105 and 5FC109 are written.
+ */
+struct piv_bench {
+	struct ramtoken *t;
+	struct ramtoken_moment *moment[4];
+};
+void piv_bench_make(struct piv_bench *b, uint8_t flags);
+void piv_bench_free(struct piv_bench *b);
+/* Begin at that moment, and play. False, and said, when a step answers otherwise than its row. */
+bool piv_play(struct piv_bench *b, enum piv_open open, const char *name, const struct piv_step steps[PIV_STEPS]);
+/* What a client can see of objects, keys, codes and the PIN's state, joined. Needs Yubico's extensions. */
+struct bytes piv_view(struct piv_bench *b);
+
 #endif
