@@ -61,18 +61,10 @@ static enum desk_status try_key(struct desk *desk)
 /* Registered, in use, and without the better way. */
 static enum desk_status check_token(struct desk *desk, const char *serial)
 {
-	int64_t active = 0, unlock = 0;
-	enum desk_status status =
-		desk_number(desk, &active, "SELECT state = 'active' FROM token WHERE serial = ?1", "t", serial);
+	bool unlock = false;
+	enum desk_status status = desk_token_active(desk, serial, &unlock);
 
-	if (status == DESK_NOT_FOUND)
-		return desk_fail(DESK_NOT_FOUND, _("token %s is not registered"), serial);
-	if (status == DESK_OK && active == 0)
-		return DESK_TOKEN_STATE;
-	if (status == DESK_OK)
-		status = desk_number(
-			desk, &unlock, "SELECT version IS NOT NULL FROM token WHERE serial = ?1", "t", serial);
-	if (status == DESK_OK && unlock != 0)
+	if (status == DESK_OK && unlock)
 		return desk_fail(
 			DESK_USAGE, _("token %s is unlocked by phone; its SO PIN is nobody's at the desk"), serial);
 	return status;

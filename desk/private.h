@@ -113,6 +113,8 @@ enum desk_status desk_request_step(struct desk *desk, int64_t id, const struct r
 
 /* Upper case; false unless it has 16 digits. */
 bool desk_serial(const char *text, char out[17], uint8_t bytes[8]);
+/* NOT_FOUND for a token that nobody registered, TOKEN_STATE for one that is not in use; may it be unlocked by phone? */
+enum desk_status desk_token_active(struct desk *desk, const char *serial, bool *unlock);
 
 /* ---- profile.c ---- */
 

@@ -131,24 +131,18 @@ enum desk_status desk_sweep(struct desk *desk)
 
 static enum desk_status check_token(struct desk *desk, const char *serial)
 {
-	int64_t active = 0, unlock = 0, open = 0;
-	enum desk_status status =
-		desk_number(desk, &active, "SELECT state = 'active' FROM token WHERE serial = ?1", "t", serial);
+	int64_t open = 0;
+	bool unlock = false;
+	enum desk_status status = desk_token_active(desk, serial, &unlock);
 
-	if (status == DESK_NOT_FOUND)
-		return desk_fail(DESK_NOT_FOUND, _("token %s is not registered"), serial);
-	if (status == DESK_OK && active == 0)
-		return DESK_TOKEN_STATE;
-	if (status == DESK_OK)
-		status = desk_number(
-			desk, &unlock, "SELECT version IS NOT NULL FROM token WHERE serial = ?1", "t", serial);
-	if (status == DESK_OK && unlock == 0)
+	if (status != DESK_OK)
+		return status;
+	if (!unlock)
 		return DESK_NO_UNLOCK;
-	if (status == DESK_OK)
-		status = desk_number(desk, &open,
-			"SELECT id FROM request WHERE token = ?1 AND state IN ('requested', 'identified', 'approved', "
-			"'answered')",
-			"t", serial);
+	status = desk_number(desk, &open,
+		"SELECT id FROM request WHERE token = ?1 AND state IN ('requested', 'identified', 'approved', "
+		"'answered')",
+		"t", serial);
 	if (status == DESK_OK)
 		return desk_fail(DESK_OPEN_REQUEST, _("request %lld"), (long long)open);
 	return status == DESK_NOT_FOUND ? DESK_OK : status;

@@ -20,6 +20,23 @@ bool desk_serial(const char *text, char out[17], uint8_t bytes[8])
 	return true;
 }
 
+enum desk_status desk_token_active(struct desk *desk, const char *serial, bool *unlock)
+{
+	int64_t active = 0, version = 0;
+	enum desk_status status =
+		desk_number(desk, &active, "SELECT state = 'active' FROM token WHERE serial = ?1", "t", serial);
+
+	if (status == DESK_NOT_FOUND)
+		return desk_fail(DESK_NOT_FOUND, _("token %s is not registered"), serial);
+	if (status == DESK_OK && active == 0)
+		return DESK_TOKEN_STATE;
+	if (status == DESK_OK)
+		status = desk_number(
+			desk, &version, "SELECT version IS NOT NULL FROM token WHERE serial = ?1", "t", serial);
+	*unlock = version != 0;
+	return status;
+}
+
 static enum desk_status add_certificates(struct desk *desk, const char *serial, const char *const *certificates)
 {
 	enum desk_status status = DESK_OK;
