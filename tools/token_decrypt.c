@@ -53,19 +53,6 @@ static void decrypting_free(void *object)
 	free(d);
 }
 
-static bool text_hash(const OSSL_PARAM params[], const char *name, enum ukey_hash *hash)
-{
-	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
-	const char *text = NULL;
-
-	if (p == NULL)
-		return true;
-	if (!OSSL_PARAM_get_utf8_string_ptr(p, &text))
-		return false;
-	*hash = token_hash_of(text);
-	return *hash != UKEY_HASH_NONE;
-}
-
 static bool take_padding(const OSSL_PARAM params[], int *padding)
 {
 	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE);
@@ -115,8 +102,8 @@ static int decrypting_set_params(void *object, const OSSL_PARAM params[])
 		return 1;
 	return take_padding(params, &d->padding) &&
 	       (d->padding == RSA_PKCS1_PADDING || d->padding == RSA_PKCS1_OAEP_PADDING) &&
-	       text_hash(params, OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, &d->hash) &&
-	       text_hash(params, OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, &d->mgf) && take_label(d, params);
+	       token_hash_param(params, OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, &d->hash) &&
+	       token_hash_param(params, OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, &d->mgf) && take_label(d, params);
 }
 
 static const OSSL_PARAM decrypting_settable[] = {

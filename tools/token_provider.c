@@ -120,6 +120,19 @@ enum ukey_hash token_hash_of(const char *name)
 	return UKEY_HASH_NONE;
 }
 
+bool token_hash_param(const OSSL_PARAM params[], const char *name, enum ukey_hash *hash)
+{
+	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
+	const char *text = NULL;
+
+	if (p == NULL)
+		return true;
+	if (!OSSL_PARAM_get_utf8_string_ptr(p, &text))
+		return false;
+	*hash = token_hash_of(text);
+	return *hash != UKEY_HASH_NONE;
+}
+
 enum crypto_hash token_hash_crypto(enum ukey_hash hash)
 {
 	for (size_t i = 0; i < HASH_COUNT; i++)

@@ -27,6 +27,8 @@ void token_key_unref(struct token_key *key);
 
 /* A scheme hash by OpenSSL's name ("SHA256", "SHA2-256", an alias); UKEY_HASH_NONE when there is none. */
 enum ukey_hash token_hash_of(const char *name);
+/* The same of a parameter, if it is there; false: it is none. */
+bool token_hash_param(const OSSL_PARAM params[], const char *name, enum ukey_hash *hash);
 enum crypto_hash token_hash_crypto(enum ukey_hash hash);
 const char *token_hash_name(enum ukey_hash hash);
 

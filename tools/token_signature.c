@@ -71,19 +71,6 @@ static void *signing_dup(void *object)
 
 /* ---- parameters ---- */
 
-static bool set_hash(const OSSL_PARAM params[], const char *name, enum ukey_hash *hash)
-{
-	const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
-	const char *text = NULL;
-
-	if (p == NULL)
-		return true;
-	if (!OSSL_PARAM_get_utf8_string_ptr(p, &text))
-		return false;
-	*hash = token_hash_of(text);
-	return *hash != UKEY_HASH_NONE;
-}
-
 struct word {
 	const char *text;
 	int value;
@@ -131,11 +118,11 @@ static int signing_set_params(void *object, const OSSL_PARAM params[])
 
 	if (params == NULL)
 		return 1;
-	if (!set_hash(params, OSSL_SIGNATURE_PARAM_DIGEST, &s->hash))
+	if (!token_hash_param(params, OSSL_SIGNATURE_PARAM_DIGEST, &s->hash))
 		return 0;
 	if (s->key != NULL && s->key->is_ec)
 		return 1;
-	return set_hash(params, OSSL_SIGNATURE_PARAM_MGF1_DIGEST, &s->mgf) &&
+	return token_hash_param(params, OSSL_SIGNATURE_PARAM_MGF1_DIGEST, &s->mgf) &&
 	       set_int_or_word(params, OSSL_SIGNATURE_PARAM_PAD_MODE, paddings, &s->padding) &&
 	       (s->padding == RSA_PKCS1_PADDING || s->padding == RSA_PKCS1_PSS_PADDING) &&
 	       set_int_or_word(params, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salts, &s->salt);
