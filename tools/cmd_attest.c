@@ -289,7 +289,7 @@ static enum ukey_status read_wanted_key(struct tool *t, struct given *g)
 static void show(struct tool *t, const struct ukey_attestation *a)
 {
 	const struct algorithm_name *name = name_algorithm(a->algorithm);
-	char ref[NAME_REF_SIZE], usage[32], nonce[HEX_SIZE(NONCE_MOST)], digest[HEX_SIZE(32)], firmware[16];
+	char ref[NAME_REF_SIZE], usage[32], shown[96], nonce[HEX_SIZE(NONCE_MOST)], digest[HEX_SIZE(32)], firmware[16];
 
 	name_key_ref(a->ref, ref);
 	name_usage(a->usage, usage);
@@ -303,9 +303,10 @@ static void show(struct tool *t, const struct ukey_attestation *a)
 			a->always_authenticate, "touch", a->touch, "nonce", nonce, "spki_sha256", digest));
 	if (tool_has(t, OPT_JSON) || tool_has(t, OPT_QUIET))
 		return;
+	name_usage_text(a->usage, shown, sizeof(shown));
 	printf("%s\n", _("The statement is true: the key was made on this token and cannot leave it."));
 	ui_pairs(stdout, _("Token"), a->serial, _("Firmware"), firmware, _("Key"), ref, _("Kind"),
-		name != NULL ? name->shown : "?", _("Use"), usage, _("PIN"),
+		name != NULL ? name->shown : "?", _("Use"), shown, _("PIN"),
 		a->always_authenticate ? _("before each use") : _("once"), _("Button"),
 		a->touch ? _("before each use") : _("no"), _("Nonce"), nonce, _("SHA-256 of the key"), digest,
 		(const char *)NULL);

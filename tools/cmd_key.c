@@ -167,10 +167,10 @@ static void list_keys(struct tool *t, const struct session *s, const struct ukey
 	for (size_t i = 0; i < d->key_count; i++) {
 		const struct ukey_key *key = &d->keys[i];
 		const struct algorithm_name *a = name_algorithm(key->algorithm);
-		char ref[NAME_REF_SIZE], id[HEX_SIZE(UKEY_ID_MAX)], usage[32];
+		char ref[NAME_REF_SIZE], id[HEX_SIZE(UKEY_ID_MAX)], usage[96];
 		json_t *j = key_json(key);
 		name_key_ref(key->ref, ref);
-		name_usage(key->usage, usage);
+		name_usage_text(key->usage, usage, sizeof(usage));
 		hex_encode(BYTES(key->id, key->id_len), id, sizeof(id));
 		ui_table_cell(table, "%s", ref);
 		ui_table_cell(table, "%s", a != NULL ? a->shown : "?");

@@ -70,9 +70,9 @@ static const struct {
 	const char *word;
 	unsigned bit;
 } usages[] = {
-	{"sign",    UKEY_USE_SIGN   },
-	{"decrypt", UKEY_USE_DECRYPT},
-	{"derive",  UKEY_USE_DERIVE },
+	{N_("sign"),    UKEY_USE_SIGN   },
+	{N_("decrypt"), UKEY_USE_DECRYPT},
+	{N_("derive"),  UKEY_USE_DERIVE },
 };
 
 bool name_parse_usage(const char *text, unsigned *usage)
@@ -102,6 +102,16 @@ void name_usage(unsigned usage, char out[32])
 	for (size_t i = 0; i < sizeof(usages) / sizeof(usages[0]); i++)
 		if (usage & usages[i].bit)
 			at += (size_t)snprintf(out + at, 32 - at, "%s%s", at > 0 ? "," : "", usages[i].word);
+}
+
+void name_usage_text(unsigned usage, char *out, size_t cap)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < sizeof(usages) / sizeof(usages[0]) && at < cap; i++)
+		if (usage & usages[i].bit)
+			at += (size_t)snprintf(out + at, cap - at, "%s%s", at > 0 ? "," : "", _(usages[i].word));
 }
 
 const char *name_life_cycle_id(enum ukey_life_cycle c)

@@ -30,6 +30,8 @@ bool name_parse_pair(const char *text, enum ukey_pair *pair);
 /* "sign,decrypt,derive" in any order; false for unknown or no words. */
 bool name_parse_usage(const char *text, unsigned *usage);
 void name_usage(unsigned usage, char out[32]);
+/* The same for a person, in the person's language. */
+void name_usage_text(unsigned usage, char *out, size_t cap);
 
 const char *name_life_cycle(enum ukey_life_cycle c);
 const char *name_reader_state(enum ukey_reader_state s);

@@ -75,6 +75,10 @@ static void usages(void **state)
 	assert_false(name_parse_usage("signs", &usage));
 	name_usage(7, text);
 	assert_string_equal(text, "sign,decrypt,derive");
+	name_usage_text(7, text, sizeof(text));
+	assert_string_equal(text, "sign,decrypt,derive");
+	name_usage_text(7, text, 7);
+	assert_string_equal(text, "sign,d");
 }
 
 static void algorithms(void **state)
