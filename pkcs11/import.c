@@ -27,94 +27,56 @@ struct request {
 
 #define VALUE_MAX 512
 
-enum demand {
-	FREE,
-	MUST_BE_TRUE,
-	MUST_BE_FALSE,
-	READ_ONLY, /* the token's own bookkeeping */
-};
 enum { OF_RSA = 1, OF_EC = 2, OF_BOTH = 3 };
 
 /* clang-format off */
-static const struct {
-	CK_ATTRIBUTE_TYPE type;
-	unsigned of;
-	enum demand demand;
-} known[] = {
-	{CKA_CLASS,               OF_BOTH, FREE},
-	{CKA_KEY_TYPE,            OF_BOTH, FREE},
-	{CKA_LABEL,               OF_BOTH, FREE},
-	{CKA_ID,                  OF_BOTH, FREE},
-	{CKA_SUBJECT,             OF_BOTH, FREE},
-	{CKA_START_DATE,          OF_BOTH, FREE},
-	{CKA_END_DATE,            OF_BOTH, FREE},
-	{CKA_DERIVE,              OF_BOTH, FREE},
-	{CKA_DECRYPT,             OF_BOTH, FREE},
-	{CKA_UNWRAP,              OF_BOTH, FREE},
-	{CKA_SIGN,                OF_BOTH, FREE},
-	{CKA_SIGN_RECOVER,        OF_BOTH, FREE},
-	{CKA_COPYABLE,            OF_BOTH, FREE},
-	{CKA_WRAP_WITH_TRUSTED,   OF_BOTH, FREE},
-	{CKA_ALWAYS_AUTHENTICATE, OF_BOTH, FREE},
-	{CKA_PUBLIC_KEY_INFO,     OF_BOTH, FREE},
-	{CKA_TOKEN,               OF_BOTH, MUST_BE_TRUE},
-	{CKA_PRIVATE,             OF_BOTH, MUST_BE_TRUE},
-	{CKA_MODIFIABLE,          OF_BOTH, MUST_BE_TRUE},
-	{CKA_DESTROYABLE,         OF_BOTH, MUST_BE_TRUE},
-	{CKA_SENSITIVE,           OF_BOTH, MUST_BE_TRUE},
-	{CKA_EXTRACTABLE,         OF_BOTH, MUST_BE_FALSE},
-	{CKA_LOCAL,               OF_BOTH, READ_ONLY},
-	{CKA_UNIQUE_ID,           OF_BOTH, READ_ONLY},
-	{CKA_KEY_GEN_MECHANISM,   OF_BOTH, READ_ONLY},
-	{CKA_ALWAYS_SENSITIVE,    OF_BOTH, READ_ONLY},
-	{CKA_NEVER_EXTRACTABLE,   OF_BOTH, READ_ONLY},
-	{CKA_MODULUS,             OF_RSA,  FREE},
-	{CKA_PUBLIC_EXPONENT,     OF_RSA,  FREE},
-	{CKA_PRIVATE_EXPONENT,    OF_RSA,  FREE},
-	{CKA_PRIME_1,             OF_RSA,  FREE},
-	{CKA_PRIME_2,             OF_RSA,  FREE},
-	{CKA_EXPONENT_1,          OF_RSA,  FREE},
-	{CKA_EXPONENT_2,          OF_RSA,  FREE},
-	{CKA_COEFFICIENT,         OF_RSA,  FREE},
-	{CKA_EC_PARAMS,           OF_EC,   FREE},
-	{CKA_EC_POINT,            OF_EC,   FREE},
-	{CKA_VALUE,               OF_EC,   FREE},
+static const struct p11_known known[] = {
+	{CKA_CLASS,               OF_BOTH, P11_FREE},
+	{CKA_KEY_TYPE,            OF_BOTH, P11_FREE},
+	{CKA_LABEL,               OF_BOTH, P11_FREE},
+	{CKA_ID,                  OF_BOTH, P11_FREE},
+	{CKA_SUBJECT,             OF_BOTH, P11_FREE},
+	{CKA_START_DATE,          OF_BOTH, P11_FREE},
+	{CKA_END_DATE,            OF_BOTH, P11_FREE},
+	{CKA_DERIVE,              OF_BOTH, P11_FREE},
+	{CKA_DECRYPT,             OF_BOTH, P11_FREE},
+	{CKA_UNWRAP,              OF_BOTH, P11_FREE},
+	{CKA_SIGN,                OF_BOTH, P11_FREE},
+	{CKA_SIGN_RECOVER,        OF_BOTH, P11_FREE},
+	{CKA_COPYABLE,            OF_BOTH, P11_FREE},
+	{CKA_WRAP_WITH_TRUSTED,   OF_BOTH, P11_FREE},
+	{CKA_ALWAYS_AUTHENTICATE, OF_BOTH, P11_FREE},
+	{CKA_PUBLIC_KEY_INFO,     OF_BOTH, P11_FREE},
+	{CKA_TOKEN,               OF_BOTH, P11_TRUE},
+	{CKA_PRIVATE,             OF_BOTH, P11_TRUE},
+	{CKA_MODIFIABLE,          OF_BOTH, P11_TRUE},
+	{CKA_DESTROYABLE,         OF_BOTH, P11_TRUE},
+	{CKA_SENSITIVE,           OF_BOTH, P11_TRUE},
+	{CKA_EXTRACTABLE,         OF_BOTH, P11_FALSE},
+	{CKA_LOCAL,               OF_BOTH, P11_READ_ONLY},
+	{CKA_UNIQUE_ID,           OF_BOTH, P11_READ_ONLY},
+	{CKA_KEY_GEN_MECHANISM,   OF_BOTH, P11_READ_ONLY},
+	{CKA_ALWAYS_SENSITIVE,    OF_BOTH, P11_READ_ONLY},
+	{CKA_NEVER_EXTRACTABLE,   OF_BOTH, P11_READ_ONLY},
+	{CKA_MODULUS,             OF_RSA,  P11_FREE},
+	{CKA_PUBLIC_EXPONENT,     OF_RSA,  P11_FREE},
+	{CKA_PRIVATE_EXPONENT,    OF_RSA,  P11_FREE},
+	{CKA_PRIME_1,             OF_RSA,  P11_FREE},
+	{CKA_PRIME_2,             OF_RSA,  P11_FREE},
+	{CKA_EXPONENT_1,          OF_RSA,  P11_FREE},
+	{CKA_EXPONENT_2,          OF_RSA,  P11_FREE},
+	{CKA_COEFFICIENT,         OF_RSA,  P11_FREE},
+	{CKA_EC_PARAMS,           OF_EC,   P11_FREE},
+	{CKA_EC_POINT,            OF_EC,   P11_FREE},
+	{CKA_VALUE,               OF_EC,   P11_FREE},
 };
 /* clang-format on */
 
-static CK_RV check_one(const CK_ATTRIBUTE *a, enum demand demand)
-{
-	bool value = demand == MUST_BE_TRUE;
-	CK_RV rv = CKR_OK;
-
-	if (demand == READ_ONLY)
-		return CKR_ATTRIBUTE_READ_ONLY;
-	if (demand == FREE)
-		return CKR_OK;
-	rv = p11_take_bool(a, 1, a->type, &value, NULL);
-	if (rv == CKR_OK && value != (demand == MUST_BE_TRUE)) {
-		p11_log("attribute 0x%lx: the token's keys cannot be so", a->type);
-		rv = CKR_TEMPLATE_INCONSISTENT;
-	}
-	return rv;
-}
-
 static CK_RV check_template(const struct request *r)
 {
-	const unsigned of = r->type == CKK_RSA ? OF_RSA : OF_EC;
-	CK_RV rv = CKR_OK;
+	const unsigned in = r->type == CKK_RSA ? OF_RSA : OF_EC;
 
-	for (CK_ULONG i = 0; rv == CKR_OK && i < r->count; i++) {
-		size_t j = 0;
-
-		while (j < sizeof(known) / sizeof(*known) && !(known[j].type == r->list[i].type && (known[j].of & of)))
-			j++;
-		if (j == sizeof(known) / sizeof(*known))
-			rv = CKR_ATTRIBUTE_TYPE_INVALID;
-		else
-			rv = check_one(&r->list[i], known[j].demand);
-	}
-	return rv;
+	return p11_known_check(known, sizeof(known) / sizeof(*known), in, r->list, r->count);
 }
 
 /* ---- what it is for ---- */

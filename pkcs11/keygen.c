@@ -19,100 +19,62 @@ struct request {
 	char label[UKEY_LABEL_MAX + 1];
 };
 
-/* What the two templates may name, and what a truth value has to be when it must be one thing. */
-enum demand {
-	FREE,
-	MUST_BE_TRUE,
-	MUST_BE_FALSE,
-	READ_ONLY, /* the token's own bookkeeping */
-};
 enum { IN_PUBLIC = 1, IN_PRIVATE = 2, IN_BOTH = 3 };
 
 /* clang-format off */
-static const struct {
-	CK_ATTRIBUTE_TYPE type;
-	unsigned in;
-	enum demand demand;
-} known[] = {
-	{CKA_CLASS,               IN_BOTH,    FREE},
-	{CKA_KEY_TYPE,            IN_BOTH,    FREE},
-	{CKA_LABEL,               IN_BOTH,    FREE},
-	{CKA_ID,                  IN_BOTH,    FREE},
-	{CKA_SUBJECT,             IN_BOTH,    FREE},
-	{CKA_START_DATE,          IN_BOTH,    FREE},
-	{CKA_END_DATE,            IN_BOTH,    FREE},
-	{CKA_DERIVE,              IN_BOTH,    FREE},
-	{CKA_MODIFIABLE,          IN_BOTH,    MUST_BE_TRUE},
-	{CKA_COPYABLE,            IN_BOTH,    FREE},
-	{CKA_DESTROYABLE,         IN_PUBLIC,  FREE},
-	{CKA_DESTROYABLE,         IN_PRIVATE, MUST_BE_TRUE},
-	{CKA_TOKEN,               IN_PUBLIC,  FREE},
-	{CKA_TOKEN,               IN_PRIVATE, MUST_BE_TRUE},
-	{CKA_PRIVATE,             IN_PUBLIC,  MUST_BE_FALSE},
-	{CKA_PRIVATE,             IN_PRIVATE, MUST_BE_TRUE},
-	{CKA_ENCRYPT,             IN_PUBLIC,  FREE},
-	{CKA_VERIFY,              IN_PUBLIC,  FREE},
-	{CKA_VERIFY_RECOVER,      IN_PUBLIC,  FREE},
-	{CKA_WRAP,                IN_PUBLIC,  FREE},
-	{CKA_TRUSTED,             IN_PUBLIC,  MUST_BE_FALSE},
-	{CKA_MODULUS_BITS,        IN_PUBLIC,  FREE},
-	{CKA_PUBLIC_EXPONENT,     IN_PUBLIC,  FREE},
-	{CKA_EC_PARAMS,           IN_PUBLIC,  FREE},
-	{CKA_SIGN,                IN_PRIVATE, FREE},
-	{CKA_DECRYPT,             IN_PRIVATE, FREE},
-	{CKA_SIGN_RECOVER,        IN_PRIVATE, FREE},
-	{CKA_UNWRAP,              IN_PRIVATE, FREE},
-	{CKA_SENSITIVE,           IN_PRIVATE, MUST_BE_TRUE},
-	{CKA_EXTRACTABLE,         IN_PRIVATE, MUST_BE_FALSE},
-	{CKA_WRAP_WITH_TRUSTED,   IN_PRIVATE, FREE},
-	{CKA_ALWAYS_AUTHENTICATE, IN_PRIVATE, FREE},
-	{CKA_LOCAL,               IN_BOTH,    READ_ONLY},
-	{CKA_UNIQUE_ID,           IN_BOTH,    READ_ONLY},
-	{CKA_KEY_GEN_MECHANISM,   IN_BOTH,    READ_ONLY},
-	{CKA_ALWAYS_SENSITIVE,    IN_PRIVATE, READ_ONLY},
-	{CKA_NEVER_EXTRACTABLE,   IN_PRIVATE, READ_ONLY},
+static const struct p11_known known[] = {
+	{CKA_CLASS,               IN_BOTH,    P11_FREE},
+	{CKA_KEY_TYPE,            IN_BOTH,    P11_FREE},
+	{CKA_LABEL,               IN_BOTH,    P11_FREE},
+	{CKA_ID,                  IN_BOTH,    P11_FREE},
+	{CKA_SUBJECT,             IN_BOTH,    P11_FREE},
+	{CKA_START_DATE,          IN_BOTH,    P11_FREE},
+	{CKA_END_DATE,            IN_BOTH,    P11_FREE},
+	{CKA_DERIVE,              IN_BOTH,    P11_FREE},
+	{CKA_MODIFIABLE,          IN_BOTH,    P11_TRUE},
+	{CKA_COPYABLE,            IN_BOTH,    P11_FREE},
+	{CKA_DESTROYABLE,         IN_PUBLIC,  P11_FREE},
+	{CKA_DESTROYABLE,         IN_PRIVATE, P11_TRUE},
+	{CKA_TOKEN,               IN_PUBLIC,  P11_FREE},
+	{CKA_TOKEN,               IN_PRIVATE, P11_TRUE},
+	{CKA_PRIVATE,             IN_PUBLIC,  P11_FALSE},
+	{CKA_PRIVATE,             IN_PRIVATE, P11_TRUE},
+	{CKA_ENCRYPT,             IN_PUBLIC,  P11_FREE},
+	{CKA_VERIFY,              IN_PUBLIC,  P11_FREE},
+	{CKA_VERIFY_RECOVER,      IN_PUBLIC,  P11_FREE},
+	{CKA_WRAP,                IN_PUBLIC,  P11_FREE},
+	{CKA_TRUSTED,             IN_PUBLIC,  P11_FALSE},
+	{CKA_MODULUS_BITS,        IN_PUBLIC,  P11_FREE},
+	{CKA_PUBLIC_EXPONENT,     IN_PUBLIC,  P11_FREE},
+	{CKA_EC_PARAMS,           IN_PUBLIC,  P11_FREE},
+	{CKA_SIGN,                IN_PRIVATE, P11_FREE},
+	{CKA_DECRYPT,             IN_PRIVATE, P11_FREE},
+	{CKA_SIGN_RECOVER,        IN_PRIVATE, P11_FREE},
+	{CKA_UNWRAP,              IN_PRIVATE, P11_FREE},
+	{CKA_SENSITIVE,           IN_PRIVATE, P11_TRUE},
+	{CKA_EXTRACTABLE,         IN_PRIVATE, P11_FALSE},
+	{CKA_WRAP_WITH_TRUSTED,   IN_PRIVATE, P11_FREE},
+	{CKA_ALWAYS_AUTHENTICATE, IN_PRIVATE, P11_FREE},
+	{CKA_LOCAL,               IN_BOTH,    P11_READ_ONLY},
+	{CKA_UNIQUE_ID,           IN_BOTH,    P11_READ_ONLY},
+	{CKA_KEY_GEN_MECHANISM,   IN_BOTH,    P11_READ_ONLY},
+	{CKA_ALWAYS_SENSITIVE,    IN_PRIVATE, P11_READ_ONLY},
+	{CKA_NEVER_EXTRACTABLE,   IN_PRIVATE, P11_READ_ONLY},
 	/* Values of the key to be made, and limits that the token has no place for. */
-	{CKA_MODULUS,             IN_BOTH,    MUST_BE_FALSE},
-	{CKA_EC_POINT,            IN_BOTH,    MUST_BE_FALSE},
-	{CKA_MODULUS_BITS,        IN_PRIVATE, MUST_BE_FALSE},
-	{CKA_PUBLIC_EXPONENT,     IN_PRIVATE, MUST_BE_FALSE},
-	{CKA_EC_PARAMS,           IN_PRIVATE, MUST_BE_FALSE},
-	{CKA_ALLOWED_MECHANISMS,  IN_BOTH,    MUST_BE_FALSE},
+	{CKA_MODULUS,             IN_BOTH,    P11_ABSENT},
+	{CKA_EC_POINT,            IN_BOTH,    P11_ABSENT},
+	{CKA_MODULUS_BITS,        IN_PRIVATE, P11_ABSENT},
+	{CKA_PUBLIC_EXPONENT,     IN_PRIVATE, P11_ABSENT},
+	{CKA_EC_PARAMS,           IN_PRIVATE, P11_ABSENT},
+	{CKA_ALLOWED_MECHANISMS,  IN_BOTH,    P11_ABSENT},
 };
 /* clang-format on */
-
-static CK_RV check_one(const CK_ATTRIBUTE *a, enum demand demand)
-{
-	bool value = demand == MUST_BE_TRUE;
-
-	if (demand == READ_ONLY)
-		return CKR_ATTRIBUTE_READ_ONLY;
-	if (demand == FREE)
-		return CKR_OK;
-	if (a->ulValueLen != sizeof(CK_BBOOL))
-		return demand == MUST_BE_FALSE ? CKR_TEMPLATE_INCONSISTENT : CKR_ATTRIBUTE_VALUE_INVALID;
-	p11_take_bool(a, 1, a->type, &value, NULL);
-	if (value == (demand == MUST_BE_TRUE))
-		return CKR_OK;
-	p11_log("attribute 0x%lx: the token's keys cannot be so", a->type);
-	return CKR_TEMPLATE_INCONSISTENT;
-}
 
 static CK_RV check_template(const CK_ATTRIBUTE *list, CK_ULONG count, unsigned in)
 {
 	CK_RV rv = p11_template_check(list, count);
 
-	for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++) {
-		size_t j = 0;
-
-		while (j < sizeof(known) / sizeof(*known) && !(known[j].type == list[i].type && (known[j].in & in)))
-			j++;
-		if (j == sizeof(known) / sizeof(*known))
-			rv = CKR_ATTRIBUTE_TYPE_INVALID;
-		else
-			rv = check_one(&list[i], known[j].demand);
-	}
-	return rv;
+	return rv == CKR_OK ? p11_known_check(known, sizeof(known) / sizeof(*known), in, list, count) : rv;
 }
 
 /* CKA_CLASS and CKA_KEY_TYPE may be said, but only as they are. */

@@ -191,6 +191,21 @@ bool p11_returned_known(const char *function);
 const CK_ATTRIBUTE *p11_find(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type);
 /* Pointers and lengths make sense, no attribute occurs twice. */
 CK_RV p11_template_check(const CK_ATTRIBUTE *list, CK_ULONG count);
+/* What a template for a new key of the token may name, and what a truth value has to be when it must be one thing. */
+enum p11_demand {
+	P11_FREE,
+	P11_TRUE,
+	P11_FALSE,
+	P11_ABSENT,    /* known, but nothing that the token could do with */
+	P11_READ_ONLY, /* the token's own bookkeeping */
+};
+struct p11_known {
+	CK_ATTRIBUTE_TYPE type;
+	unsigned in; /* bits of whoever has the table: the templates that may name it */
+	enum p11_demand demand;
+};
+/* The template names what the table has for any of these bits, and nothing else. */
+CK_RV p11_known_check(const struct p11_known *row, size_t rows, unsigned in, const CK_ATTRIBUTE *list, CK_ULONG count);
 /*
  * The value has the form of its attribute, and objects of this class have such an attribute (of a class that is neither
  * data, certificate nor public key only the form is looked at). CKR_OK with *found false: none that the table knows.

@@ -103,6 +103,36 @@ CK_RV p11_take_bool(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE 
 	return CKR_OK;
 }
 
+static CK_RV check_demand(const CK_ATTRIBUTE *a, enum p11_demand demand)
+{
+	bool value = demand == P11_TRUE;
+	CK_RV rv = CKR_OK;
+
+	if (demand == P11_READ_ONLY)
+		return CKR_ATTRIBUTE_READ_ONLY;
+	if (demand == P11_TRUE || demand == P11_FALSE)
+		rv = p11_take_bool(a, 1, a->type, &value, NULL);
+	if (rv == CKR_OK && (demand == P11_ABSENT || value != (demand == P11_TRUE))) {
+		p11_log("attribute 0x%lx: the token's keys cannot be so", a->type);
+		rv = CKR_TEMPLATE_INCONSISTENT;
+	}
+	return rv;
+}
+
+CK_RV p11_known_check(const struct p11_known *row, size_t rows, unsigned in, const CK_ATTRIBUTE *list, CK_ULONG count)
+{
+	CK_RV rv = CKR_OK;
+
+	for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++) {
+		size_t j = 0;
+
+		while (j < rows && !(row[j].type == list[i].type && (row[j].in & in)))
+			j++;
+		rv = j == rows ? CKR_ATTRIBUTE_TYPE_INVALID : check_demand(&list[i], row[j].demand);
+	}
+	return rv;
+}
+
 CK_RV p11_take_ulong(const CK_ATTRIBUTE *list, CK_ULONG count, CK_ATTRIBUTE_TYPE type, CK_ULONG *value, bool *present)
 {
 	const CK_ATTRIBUTE *a = p11_find(list, count, type);
