@@ -4,19 +4,35 @@
 #include "common/crypto_evp.h"
 
 #include <limits.h>
+#include <stdatomic.h>
+
+/*
+ * Fetched once, and never given back: EVP_aes_128_cbc() and its like are looked for among all providers in each use,
+ * which takes longer than a command's blocks, and a command has eight of them. NULL: no memory, or no such cipher here.
+ */
+static const EVP_CIPHER *fetched(_Atomic(EVP_CIPHER *) *cipher, const char *name)
+{
+	EVP_CIPHER *c = atomic_load_explicit(cipher, memory_order_acquire), *none = NULL;
+
+	if (c)
+		return c;
+	c = EVP_CIPHER_fetch(NULL, name, NULL);
+	crypto_clear_errors();
+	if (!c || atomic_compare_exchange_strong(cipher, &none, c))
+		return c;
+	/* Another thread was first. */
+	EVP_CIPHER_free(c);
+	return none;
+}
 
 static const EVP_CIPHER *cbc_of(size_t key_len)
 {
-	switch (key_len) {
-	case 16:
-		return EVP_aes_128_cbc();
-	case 24:
-		return EVP_aes_192_cbc();
-	case 32:
-		return EVP_aes_256_cbc();
-	default:
+	static _Atomic(EVP_CIPHER *) ciphers[3];
+	static const char *const names[3] = {"AES-128-CBC", "AES-192-CBC", "AES-256-CBC"};
+
+	if (key_len != 16 && key_len != 24 && key_len != 32)
 		return NULL;
-	}
+	return fetched(&ciphers[key_len / 8 - 2], names[key_len / 8 - 2]);
 }
 
 static bool cbc(bool forward, struct bytes key, uint8_t *iv, uint8_t *data, size_t n)
@@ -38,7 +54,8 @@ static bool cbc(bool forward, struct bytes key, uint8_t *iv, uint8_t *data, size
 		bytes_copy(last, BYTES(data + n - SCP_BLOCK, SCP_BLOCK));
 	if (ok)
 		bytes_copy(iv, BYTES_OF(last));
-	crypto_clear_errors();
+	else
+		crypto_clear_errors();
 	return ok;
 }
 

@@ -109,7 +109,7 @@ void secmem_free(void *p)
 	if (!p)
 		return;
 	union header *h = (union header *)p - 1;
-	bytes_wipe(p, h->size.used);
+	explicit_bzero(p, h->size.used);
 	if (h->size.mapped != page_size() || !keep_spare(h))
 		(void)munmap(h, h->size.mapped);
 }

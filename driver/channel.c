@@ -164,10 +164,11 @@ enum ukey_status channel_send(
 	struct channel *c, struct link *l, const struct apdu *command, struct builder *answer, uint16_t *sw)
 {
 	const size_t before = answer->len;
-	char name[160];
+	char name[160] = "";
 
 	/* The plain command, masked as any; that it went inside is part of where it went. */
-	snprintf(name, sizeof name, "%s (inside, channel %u)", link_reader(l), c->number);
+	if (log_wanted())
+		snprintf(name, sizeof name, "%s (inside, channel %u)", link_reader(l), c->number);
 	log_command(name, command);
 	enum ukey_status status = transact(c, l, command, answer, sw);
 	if (status == UKEY_OK)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int file = -1;
+static atomic_bool wanted; /* whether there is anywhere to write to; for who would only make lines */
 static void (*line_function)(void *arg, const char *text);
 static void *line_arg;
 
@@ -24,6 +26,7 @@ void ukey_set_log(void (*line)(void *arg, const char *text), void *arg)
 	pthread_mutex_lock(&lock);
 	line_function = line;
 	line_arg = arg;
+	atomic_store(&wanted, line_function || file >= 0);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -38,6 +41,7 @@ void log_open(const char *where)
 	pthread_mutex_lock(&lock);
 	int old = file;
 	file = opened;
+	atomic_store(&wanted, line_function || file >= 0);
 	pthread_mutex_unlock(&lock);
 	if (old >= 0)
 		close(old);
@@ -50,10 +54,7 @@ void log_forked(void)
 
 bool log_wanted(void)
 {
-	pthread_mutex_lock(&lock);
-	bool wanted = line_function || file >= 0;
-	pthread_mutex_unlock(&lock);
-	return wanted;
+	return atomic_load_explicit(&wanted, memory_order_relaxed);
 }
 
 /* A line that could not be written is lost: a log must not stop the work. */

@@ -201,10 +201,7 @@ void ukey_token_info(struct ukey_token *t, struct ukey_token_info *out)
 
 uint64_t ukey_token_commands(struct ukey_token *t)
 {
-	pthread_mutex_lock(&t->lock);
-	uint64_t n = t->commands;
-	pthread_mutex_unlock(&t->lock);
-	return n;
+	return atomic_load_explicit(&t->commands, memory_order_relaxed);
 }
 
 bool ukey_token_supports(struct ukey_token *t, enum ukey_algorithm a)
@@ -221,11 +218,7 @@ bool ukey_token_supports(struct ukey_token *t, enum ukey_algorithm a)
 
 void token_count_commands(struct ukey_token *t)
 {
-	uint64_t n = link_take_count(t->link);
-
-	pthread_mutex_lock(&t->lock);
-	t->commands += n;
-	pthread_mutex_unlock(&t->lock);
+	atomic_fetch_add_explicit(&t->commands, link_take_count(t->link), memory_order_relaxed);
 }
 
 /* The bare link: for SELECT, for opening a channel, and for what must not recover. */
@@ -311,7 +304,7 @@ void token_adopt(struct ukey_token *t, struct link *l, const struct answer *a, c
 	count_plug_locked(t, seen);
 	t->info.present = true;
 	t->info.road = seen->usb ? UKEY_ROAD_USB : UKEY_ROAD_PCSC;
-	t->commands += commands;
+	atomic_fetch_add_explicit(&t->commands, commands, memory_order_relaxed);
 	pthread_mutex_unlock(&t->lock);
 	link_close(old, false);
 }

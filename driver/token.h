@@ -39,6 +39,8 @@ struct ukey_token {
 	char serial[17];
 	const struct card_ops *card;
 	atomic_uint references;
+	/* Under none. */
+	atomic_uint_fast64_t commands;
 
 	/* The owner's alone. */
 	struct link *link; /* NULL: idle */
@@ -64,7 +66,6 @@ struct ukey_token {
 	struct ukey_token_info info;
 	uint64_t events; /* of its reader, when it came */
 	size_t max_command, max_answer;
-	uint64_t commands;
 	const struct ukey_directory *directory; /* NULL: never read */
 	bool stale;                             /* the directory is not what the token has now */
 	bool told;                              /* info.digest is: nothing was written since it came */
