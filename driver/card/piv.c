@@ -430,9 +430,16 @@ static enum ukey_status verify(struct card_port *p, enum ukey_role role, struct 
 static enum ukey_status logout(struct card_port *p, enum ukey_role role)
 {
 	struct apdu a = {.ins = INS_VERIFY, .p1 = 0xFF};
-	enum ukey_status status = role == UKEY_USER ? piv_pin_reference(p, &a.p2) : UKEY_NOT_SUPPORTED;
+	enum ukey_status status = role == UKEY_USER ? p->hold(p->ctx) : UKEY_NOT_SUPPORTED;
 
-	return status == UKEY_OK ? piv_transact(p, CARD_CMD_LOGOUT, &a, NULL) : status;
+	p->sw = 0;
+	if (status != UKEY_OK)
+		return status;
+	status = piv_pin_reference(p, &a.p2);
+	if (status == UKEY_OK)
+		status = piv_transact(p, CARD_CMD_LOGOUT, &a, NULL);
+	p->let_go(p->ctx);
+	return status;
 }
 
 static enum ukey_status change_pin(struct card_port *p, enum ukey_role role, struct bytes old, struct bytes new)

@@ -59,8 +59,11 @@ tests_fuzz_fuzz_device_chain_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_ROOT='"$(abs_top_s
 tests_fuzz_fuzz_device_chain_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_device_chain_LDADD = libukeycore.la libcommon.la
 
-# What a PIV card tells it.
-FUZZ_TARGETS += tests/fuzz/fuzz_piv_answer
+# What a PIV card tells it: parsers, and all operations of the card driver.
+FUZZ_TARGETS += tests/fuzz/fuzz_piv_answer tests/fuzz/fuzz_piv_card
+tests_fuzz_fuzz_piv_card_SOURCES = tests/fuzz/fuzz_piv_card.c
+tests_fuzz_fuzz_piv_card_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_piv_card_LDADD = libukeycore.la libcommon.la
 tests_fuzz_fuzz_piv_answer_SOURCES = tests/fuzz/fuzz_piv_answer.c
 tests_fuzz_fuzz_piv_answer_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_piv_answer_LDADD = libukeycore.la libcommon.la
