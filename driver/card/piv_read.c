@@ -198,7 +198,7 @@ static enum ukey_status read_metadata(struct reading *r, const struct piv_slot *
 {
 	uint8_t buffer[METADATA_MAX + 2], version[3];
 	struct builder answer = builder_of(buffer, sizeof buffer);
-	const struct apdu a = {.ins = INS_GET_METADATA, .p2 = slot->reference, .le = APDU_LE_SHORT_MAX};
+	const struct apdu a = {.ins = INS_GET_METADATA, .p2 = slot->reference, .le = METADATA_MAX};
 	enum ukey_status status = piv_version(r->p, version);
 
 	if (status != UKEY_OK || version[0] < 5 || (version[0] == 5 && version[1] < 3))

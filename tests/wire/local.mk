@@ -184,9 +184,18 @@ libpivbench_la_SOURCES = tests/wire/piv_bench.c tests/wire/piv_bench.h
 libpivbench_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 piv_bench_ldadd = libpivbench.la libwirepiv.la libwire.la $(driver_bench_ldadd)
 
-WIRE_TESTS += tests/wire/test_driver_piv
+WIRE_TESTS += tests/wire/test_driver_piv tests/wire/test_driver_piv_slots tests/wire/test_driver_piv_pin \
+	tests/wire/test_driver_piv_use tests/wire/test_driver_piv_disturbed
 tests_wire_test_driver_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_piv_LDADD = $(piv_bench_ldadd)
+tests_wire_test_driver_piv_slots_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(ZLIB_CFLAGS)
+tests_wire_test_driver_piv_slots_LDADD = $(piv_bench_ldadd) $(ZLIB_LIBS)
+tests_wire_test_driver_piv_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_pin_LDADD = $(piv_bench_ldadd)
+tests_wire_test_driver_piv_use_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_test_driver_piv_use_LDADD = $(piv_bench_ldadd) $(CRYPTO_LIBS)
+tests_wire_test_driver_piv_disturbed_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_disturbed_LDADD = $(piv_bench_ldadd)
 
 # libukey on a real pcscd: tests/wire/driver_pcsc.sh.
 check_PROGRAMS += tests/wire/driver_talk tests/lib/vpcd_foreign
