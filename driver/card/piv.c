@@ -84,15 +84,16 @@ static enum ukey_status select_application(struct card_port *p, struct builder *
 }
 
 /* What only this card has where PIV is selected: its name. */
-static bool name_is_there(struct card_port *p)
+static enum ukey_status look_for_name(struct card_port *p, bool *there)
 {
 	uint8_t buffer[CHUID_MAX + 2], list[5];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	struct bytes content;
 	const struct apdu a = get_data(PIV_CHUID, list, APDU_LE_SHORT_MAX);
 
-	return send_once(p, CARD_CMD_READ, &a, &answer) == UKEY_OK &&
-	       piv_unwrap(builder_bytes(&answer), 0x53, &content);
+	enum ukey_status status = send_once(p, CARD_CMD_READ, &a, &answer);
+	*there = status == UKEY_OK && piv_unwrap(builder_bytes(&answer), 0x53, &content);
+	return p->sw != 0 ? UKEY_OK : status;
 }
 
 enum ukey_status piv_confirm(struct card_port *p, uint16_t sw, bool *again)
@@ -100,14 +101,16 @@ enum ukey_status piv_confirm(struct card_port *p, uint16_t sw, bool *again)
 	uint8_t buffer[SMALL_ANSWER_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	struct piv_application application;
+	enum ukey_status status = UKEY_OK;
+	bool there = false;
 
 	*again = false;
-	/* The link is the same: it is the same card, and what is not to be known is only who is selected on it. */
-	if (sw != SW_INS_NOT_SUPPORTED && sw != SW_CLA_NOT_SUPPORTED && p->memory->named && name_is_there(p))
-		return UKEY_OK;
-	if (p->sw == 0)
-		return UKEY_COMMUNICATION;
-	enum ukey_status status = select_application(p, &answer);
+	/* The link is the same: it is the same card, and what is not known is only who is selected on it. */
+	if (sw != SW_INS_NOT_SUPPORTED && sw != SW_CLA_NOT_SUPPORTED && p->memory->named)
+		status = look_for_name(p, &there);
+	if (status != UKEY_OK || there)
+		return status;
+	status = select_application(p, &answer);
 	if (status == UKEY_FOREIGN_CARD)
 		return UKEY_OK;
 	if (status != UKEY_OK)
@@ -299,29 +302,56 @@ static enum ukey_status select_card(struct card_port *p, struct card_info *info)
 	return status;
 }
 
-enum ukey_status piv_pin_reference(struct card_port *p, uint8_t *reference)
+static enum ukey_status read_discovery(struct card_port *p, uint8_t *reference, bool *found)
 {
 	uint8_t buffer[SMALL_ANSWER_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
-	struct card_memory *m = p->memory;
 	struct bytes content;
+	enum ukey_status status = piv_get_data(p, PIV_DISCOVERY, APDU_LE_SHORT_MAX, &answer);
+
+	*found = status == UKEY_OK;
+	if (status != UKEY_OK)
+		return p->sw == 0 ? status : UKEY_OK;
+	if (!piv_unwrap(builder_bytes(&answer), PIV_DISCOVERY, &content) || !piv_discovery_parse(content, reference))
+		*reference = 0x80;
+	return UKEY_OK;
+}
+
+/* SP 800-73-4 part 1, 3.3.2: without the object there is the application's PIN only. That is to be PIV's own word. */
+static enum ukey_status learn_reference(struct card_port *p)
+{
+	struct card_memory *m = p->memory;
+	bool found, again = false;
+	enum ukey_status status = read_discovery(p, &m->pin_reference, &found);
+
+	if (status == UKEY_OK && !found)
+		status = piv_confirm(p, p->sw, &again);
+	if (status == UKEY_OK && again)
+		status = read_discovery(p, &m->pin_reference, &found);
+	if (status == UKEY_OK && !found)
+		m->pin_reference = 0x80;
+	m->reference_known = status == UKEY_OK;
+	return status;
+}
+
+enum ukey_status piv_pin_reference(struct card_port *p, uint8_t *reference)
+{
+	struct card_memory *m = p->memory;
+	enum ukey_status status = UKEY_OK;
 
 	if (!m->reference_known && m->notes_len > 0) {
 		m->pin_reference = m->notes[0];
 		m->reference_known = true;
 	}
 	if (!m->reference_known) {
-		enum ukey_status status = piv_get_data(p, PIV_DISCOVERY, APDU_LE_SHORT_MAX, &answer);
-		if (status != UKEY_OK && p->sw == 0)
+		status = p->hold(p->ctx);
+		if (status != UKEY_OK)
 			return status;
-		/* SP 800-73-4 part 1, 3.3.2: without the object there is the application's PIN only. */
-		if (status != UKEY_OK || !piv_unwrap(builder_bytes(&answer), PIV_DISCOVERY, &content) ||
-			!piv_discovery_parse(content, &m->pin_reference))
-			m->pin_reference = 0x80;
-		m->reference_known = true;
+		status = learn_reference(p);
+		p->let_go(p->ctx);
 	}
 	*reference = m->pin_reference;
-	return UKEY_OK;
+	return status;
 }
 
 /* 3.2.1 without data: is it verified, and how many tries are left? Cards that answer in another way tell nothing. */
@@ -455,6 +485,9 @@ static enum ukey_status change_pin(struct card_port *p, enum ukey_role role, str
 	if (status == UKEY_OK)
 		status = send_pins(p, role == UKEY_USER ? CARD_CMD_CHANGE_USER : CARD_CMD_CHANGE_SO, a, old, new);
 	p->let_go(p->ctx);
+	/* Which is a log-in. */
+	if (status == UKEY_OK && role == UKEY_USER)
+		p->memory->deselected = false;
 	return status;
 }
 

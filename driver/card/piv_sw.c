@@ -84,7 +84,7 @@ enum ukey_status piv_status(enum card_command command, uint16_t sw)
 	return rows[i].status;
 }
 
-/* Each of these has a meaning for some command of PIV; for those here it has none. */
+/* Each of these is rare enough, as an answer of PIV to this command, to ask whose it is. */
 static const struct {
 	enum card_command command;
 	uint16_t sw;
@@ -104,6 +104,10 @@ static const struct {
 	{CARD_CMD_READ,        SW_SECURITY_STATUS    },
 	{CARD_CMD_READ,        SW_CONDITIONS         },
 	{CARD_CMD_READ,        SW_REFERENCE_NOT_FOUND},
+ /* The PIN is asked for again (9C), or another program logged out; or it is not PIV that says so. */
+	{CARD_CMD_SIGN,        SW_SECURITY_STATUS    },
+	{CARD_CMD_DECRYPT,     SW_SECURITY_STATUS    },
+	{CARD_CMD_DERIVE,      SW_SECURITY_STATUS    },
 	{CARD_CMD_SIGN,        SW_NOT_FOUND          },
 	{CARD_CMD_DECRYPT,     SW_NOT_FOUND          },
 	{CARD_CMD_DERIVE,      SW_NOT_FOUND          },
@@ -116,7 +120,7 @@ bool piv_is_strange(enum card_command command, uint16_t sw)
 {
 	/* Said of itself by an application that has no such command, or has it with other parameters. */
 	if (sw == SW_INS_NOT_SUPPORTED || sw == SW_CLA_NOT_SUPPORTED || sw == SW_FUNCTION_NOT_SUPPORTED ||
-		sw == SW_WRONG_P1P2 || sw == SW_WRONG_PARAMETER)
+		sw == SW_WRONG_P1P2 || sw == SW_WRONG_PARAMETER || sw == SW_WRONG_LENGTH)
 		return true;
 	for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++)
 		if (strange[i].command == command && strange[i].sw == sw)
