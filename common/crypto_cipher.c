@@ -179,6 +179,26 @@ bool crypto_cipher_expect(struct crypto_cipher_ctx *c, struct bytes tag)
 	       EVP_CIPHER_CTX_ctrl(c->evp, EVP_CTRL_AEAD_SET_TAG, (int)tag.len, (void *)tag.data) > 0;
 }
 
+bool crypto_one_block(size_t block, bool encrypt, struct bytes key, const uint8_t *in, uint8_t *out)
+{
+	const bool tdes = block == CRYPTO_TDES_BLOCK && key.len == CRYPTO_TDES_KEY;
+	EVP_CIPHER_CTX *evp = NULL;
+	EVP_CIPHER *cipher = NULL;
+	int n = 0;
+
+	if (!tdes && !(block == CRYPTO_AES_BLOCK && crypto_aes_key_size(key.len)))
+		return false;
+	cipher = tdes ? EVP_CIPHER_fetch(NULL, "DES-EDE3-ECB", NULL) : fetch(key.len, "ECB");
+	evp = EVP_CIPHER_CTX_new();
+	bool ok = cipher && evp && EVP_CipherInit_ex2(evp, cipher, key.data, NULL, encrypt, NULL) &&
+		  EVP_CIPHER_CTX_set_padding(evp, 0) && EVP_CipherUpdate(evp, out, &n, in, (int)block) &&
+		  (size_t)n == block;
+	EVP_CIPHER_CTX_free(evp);
+	EVP_CIPHER_free(cipher);
+	crypto_clear_errors();
+	return ok;
+}
+
 /* ---- key wrapping ---- */
 
 #define HALF (CRYPTO_AES_BLOCK / 2)

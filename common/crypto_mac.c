@@ -3,6 +3,7 @@
 
 #include "common/crypto_evp.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -115,5 +116,22 @@ bool crypto_hkdf_expand(enum crypto_hash hash, struct bytes prk, struct bytes in
 		done += part;
 	}
 	bytes_wipe(t, sizeof t);
+	return ok;
+}
+
+/* ---- RFC 8018 ---- */
+
+bool crypto_pbkdf2(
+	enum crypto_hash hash, struct bytes password, struct bytes salt, unsigned rounds, uint8_t *out, size_t len)
+{
+	const struct crypto_hash_info *info = crypto_hash_info(hash);
+	EVP_MD *md = info ? EVP_MD_fetch(NULL, info->name, NULL) : NULL;
+	bool ok = md && rounds >= 1 && rounds <= INT_MAX && password.len <= INT_MAX && salt.len <= INT_MAX &&
+		  len <= INT_MAX &&
+		  PKCS5_PBKDF2_HMAC((const char *)password.data, (int)password.len, salt.data, (int)salt.len,
+			  (int)rounds, md, (int)len, out);
+
+	EVP_MD_free(md);
+	crypto_clear_errors();
 	return ok;
 }

@@ -51,6 +51,15 @@ bool crypto_cipher_final(struct crypto_cipher_ctx *c, uint8_t *out, size_t *len)
 bool crypto_cipher_tag(struct crypto_cipher_ctx *c, uint8_t *tag, size_t n);
 bool crypto_cipher_expect(struct crypto_cipher_ctx *c, struct bytes tag);
 
+/*
+ * One block under one key, as a challenge of a card is answered: Triple DES (24 bytes of key; the parity bits mean
+ * nothing) where `block` is CRYPTO_TDES_BLOCK, AES where it is CRYPTO_AES_BLOCK. `out` may be `in`. False when the key
+ * has no such size, or memory is out.
+ */
+#define CRYPTO_TDES_BLOCK 8u
+#define CRYPTO_TDES_KEY   24u
+bool crypto_one_block(size_t block, bool encrypt, struct bytes key, const uint8_t *in, uint8_t *out);
+
 /* ---- key wrapping (crypto_cipher.c) ---- */
 
 enum crypto_wrap {
@@ -85,5 +94,8 @@ void crypto_mac_free(struct crypto_mac *m);
 /* RFC 5869. Extract: `prk` has room for a digest, no salt is one of zeros. Expand: at most 255 digests. */
 bool crypto_hkdf_extract(enum crypto_hash hash, struct bytes salt, struct bytes secret, uint8_t *prk);
 bool crypto_hkdf_expand(enum crypto_hash hash, struct bytes prk, struct bytes info, uint8_t *out, size_t len);
+/* RFC 8018 5.2, PBKDF2 with HMAC; `rounds` from 1. */
+bool crypto_pbkdf2(
+	enum crypto_hash hash, struct bytes password, struct bytes salt, unsigned rounds, uint8_t *out, size_t len);
 
 #endif

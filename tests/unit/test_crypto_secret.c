@@ -357,6 +357,52 @@ static void test_hkdf(void **state)
 	assert_false(crypto_hkdf_expand(CRYPTO_SHA256, BYTES_OF(prk), BYTES_NONE, much, 255 * 32 + 1));
 }
 
+/* SP 800-67 appendix B; FIPS 197 appendix C. */
+static void test_one_block(void **state)
+{
+	static const char *const rows[][3] = {
+		{"0123456789abcdef23456789abcdef01456789abcdef0123", "5468652071756663",                 "a826fd8ce53b855f"},
+		{"0123456789abcdef23456789abcdef01456789abcdef0123", "6b2062726f776e20",                 "cce21c8112256fe6"},
+		{"000102030405060708090a0b0c0d0e0f",                 "00112233445566778899aabbccddeeff",
+                 "69c4e0d86a7b0430d8cdb78070b4c55a"									},
+		{"000102030405060708090a0b0c0d0e0f1011121314151617", "00112233445566778899aabbccddeeff",
+                 "dda97ca4864cdfe06eaf70a0ec0d7191"									},
+	};
+	uint8_t block[CRYPTO_AES_BLOCK];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct hex key = hex(rows[i][0]), plain = hex(rows[i][1]);
+		memcpy(block, plain.data, plain.len);
+		assert_true(crypto_one_block(plain.len, true, of(&key), block, block));
+		equal(BYTES(block, plain.len), rows[i][2]);
+		assert_true(crypto_one_block(plain.len, false, of(&key), block, block));
+		equal(BYTES(block, plain.len), rows[i][1]);
+	}
+	struct hex key = hex(KEY_128);
+	assert_false(crypto_one_block(CRYPTO_TDES_BLOCK, true, of(&key), block, block));
+	assert_false(crypto_one_block(12, true, of(&key), block, block));
+	assert_false(crypto_one_block(CRYPTO_AES_BLOCK, true, BYTES(key.data, 15), block, block));
+}
+
+/* RFC 6070 */
+static void test_pbkdf2(void **state)
+{
+	static const char long_password[] = "passwordPASSWORDpassword",
+			  long_salt[] = "saltSALTsaltSALTsaltSALTsaltSALTsalt";
+	uint8_t out[25];
+
+	(void)state;
+	assert_true(crypto_pbkdf2(
+		CRYPTO_SHA1, BYTES((const uint8_t *)"password", 8), BYTES((const uint8_t *)"salt", 4), 4096, out, 20));
+	equal(BYTES(out, 20), "4b007901b765489abead49d926f721d065a429c1");
+	assert_true(crypto_pbkdf2(CRYPTO_SHA1, BYTES((const uint8_t *)long_password, sizeof long_password - 1),
+		BYTES((const uint8_t *)long_salt, sizeof long_salt - 1), 4096, out, 25));
+	equal(BYTES_OF(out), "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038");
+	assert_false(crypto_pbkdf2(CRYPTO_NO_HASH, BYTES_NONE, BYTES_NONE, 1, out, 20));
+	assert_false(crypto_pbkdf2(CRYPTO_SHA1, BYTES_NONE, BYTES_NONE, 0, out, 20));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +414,8 @@ int main(void)
 		cmocka_unit_test(test_cmac),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_hkdf),
+		cmocka_unit_test(test_one_block),
+		cmocka_unit_test(test_pbkdf2),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
