@@ -49,30 +49,54 @@ enum ukey_status key_check(struct ukey_token *t, const struct ukey_generate *how
 	return how->usage & ~a->usage ? UKEY_KEY_USAGE : UKEY_OK;
 }
 
+/* The places for it, best first; -1: no more. */
+static int place(struct ukey_token *t, const struct ukey_generate *how, unsigned turn)
+{
+	if (t->card->place)
+		return t->card->place(how, turn);
+	return turn < REF_COUNT / 2 ? (int)UKEY_KEY_REF(turn, how->pair) : -1;
+}
+
+/* The first of them whose container is not there. */
+static enum ukey_status choose_free(struct ukey_token *t, const struct ukey_directory *d, struct ukey_generate *how)
+{
+	unsigned turn = 0;
+	int ref = place(t, how, turn);
+
+	while (ref >= 0 && directory_container(d, (uint8_t)(ref / 2)))
+		ref = place(t, how, ++turn);
+	how->ref = ref;
+	if (ref >= 0)
+		return UKEY_OK;
+	/* The one that was named, or none that is made for this. */
+	if (t->card->place && turn < 2)
+		return turn == 1 ? UKEY_EXISTS : UKEY_KEY_USAGE;
+	return UKEY_TOKEN_FULL;
+}
+
 enum ukey_status key_choose_place(struct ukey_token *t, struct ukey_generate *how)
 {
 	const struct ukey_directory *d;
 	struct ukey_token_info info;
 	enum ukey_status status = token_directory(t, &d);
-	unsigned number = 0;
 
 	if (status != UKEY_OK)
 		return status;
 	ukey_token_info(t, &info);
-	if (how->ref >= 0)
-		number = (unsigned)how->ref / 2;
-	else
-		while (number < info.max_containers && directory_container(d, (uint8_t)number))
-			number++;
-	const struct ukey_container *c = directory_container(d, (uint8_t)number);
-	if (how->ref < 0)
-		how->ref = UKEY_KEY_REF(number, how->pair);
-	if (c)
-		how->container_name = NULL;
-	if (number >= info.max_containers)
-		status = UKEY_TOKEN_FULL;
-	else if (c && c->pair[how->ref % 2])
-		status = UKEY_EXISTS;
+	const bool named = how->ref >= 0;
+	if (!named)
+		status = choose_free(t, d, how);
+	if (status == UKEY_OK) {
+		const unsigned number = (unsigned)how->ref / 2;
+		const struct ukey_container *c = directory_container(d, (uint8_t)number);
+		const bool replace = named && how->replace && t->card->place;
+		if (c)
+			how->container_name = NULL;
+		if (number >= info.max_containers)
+			status = named && t->card->place ? UKEY_NOT_SUPPORTED : UKEY_TOKEN_FULL;
+		else if (c && c->pair[how->ref % 2] && !replace)
+			status = UKEY_EXISTS;
+	}
 	ukey_directory_unref(d);
 	return status;
 }
@@ -109,17 +133,15 @@ enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate 
 
 	if (status != UKEY_OK)
 		return status;
-	status = token_begin(t);
+	status = token_begin_writing(t, false);
 	if (status != UKEY_OK)
 		return status;
-	status = token_require(t, UKEY_USER);
-	if (status == UKEY_OK)
-		status = key_choose_place(t, &exact);
+	status = key_choose_place(t, &exact);
 	if (status == UKEY_OK)
 		status = generate(t, &exact);
 	if (status == UKEY_OK && ref)
 		*ref = (ukey_key_ref)exact.ref;
-	return token_finish(t, status);
+	return token_finish_writing(t, status);
 }
 
 /* ---- delete ------------------------------------------------------------------------------------------------------ */

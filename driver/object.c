@@ -132,7 +132,7 @@ static enum ukey_status write_object(struct ukey_token *t, struct place p, const
 		token_wrote(t, generation,
 			&(struct directory_change){
 				.verb = DIRECTORY_WRITE, .kind = p.kind, .number = p.number, .body = body});
-	else if (status == UKEY_TOKEN_PROTOCOL)
+	else if (status == UKEY_TOKEN_PROTOCOL || t->card->tells_nothing)
 		token_stale(t);
 	return status;
 }
@@ -145,7 +145,7 @@ static enum ukey_status erase_object(struct ukey_token *t, struct place p)
 	if (status == UKEY_OK)
 		token_wrote(t, generation,
 			&(struct directory_change){.verb = DIRECTORY_ERASE, .kind = p.kind, .number = p.number});
-	else if (status == UKEY_TOKEN_PROTOCOL)
+	else if (status == UKEY_TOKEN_PROTOCOL || t->card->tells_nothing)
 		token_stale(t);
 	return status;
 }
@@ -201,25 +201,21 @@ enum ukey_status ukey_write_certificate(
 		return UKEY_TOO_LARGE;
 	if (!crypto_cert_parse(BYTES(der, len), &cert))
 		return UKEY_CERT_INVALID;
-	status = token_begin(t);
+	status = token_begin_writing(t, true);
 	if (status != UKEY_OK)
 		return status;
-	status = token_require_any(t);
-	if (status == UKEY_OK)
-		status = write_for_key(t, ref, BYTES(der, len), cert.spki, label);
-	return token_finish(t, status);
+	status = write_for_key(t, ref, BYTES(der, len), cert.spki, label);
+	return token_finish_writing(t, status);
 }
 
 static enum ukey_status delete_certificate(struct ukey_token *t, struct place p)
 {
-	enum ukey_status status = token_begin(t);
+	enum ukey_status status = token_begin_writing(t, true);
 
 	if (status != UKEY_OK)
 		return status;
-	status = token_require_any(t);
-	if (status == UKEY_OK)
-		status = erase_object(t, p);
-	return token_finish(t, status);
+	status = erase_object(t, p);
+	return token_finish_writing(t, status);
 }
 
 enum ukey_status ukey_delete_certificate(struct ukey_token *t, ukey_key_ref ref)
@@ -246,6 +242,9 @@ static enum ukey_status find_place(struct ukey_token *t, int number, unsigned co
 	enum ukey_status status;
 	unsigned n = 0;
 
+	/* A card that has no place for such a thing at all. */
+	if (count == 0)
+		return UKEY_NOT_SUPPORTED;
 	if (number >= 0) {
 		p->number = (uint8_t)number;
 		return (unsigned)number < count ? UKEY_OK : UKEY_ARGUMENT;

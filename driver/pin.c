@@ -13,6 +13,8 @@
 #define TRIES_LEAST 3u
 #define TRIES_MOST  15u
 #define SO_TRIES    10u
+/* A management key in hexadecimal digits, generously. */
+#define MANAGER_MOST 255u
 
 static enum ukey_status check_pin(struct bytes pin, unsigned least, unsigned most)
 {
@@ -119,11 +121,13 @@ static void user_pin_was_set(struct ukey_token *t)
 		token_set_info(t, &now);
 }
 
-/* 6985 says that the life cycle forbids it; a blank token deserves the better word. */
+/* 6985 says that the life cycle forbids it; a blank token deserves the better word. So does who typed a PUK. */
 static enum ukey_status explain(struct ukey_token *t, enum ukey_status status)
 {
 	struct ukey_token_info info;
 
+	if (t->card->puk && (status == UKEY_SO_PIN_INCORRECT || status == UKEY_SO_PIN_BLOCKED))
+		return status == UKEY_SO_PIN_INCORRECT ? UKEY_PUK_INCORRECT : UKEY_PUK_BLOCKED;
 	ukey_token_info(t, &info);
 	return status == UKEY_TOKEN_STATE && info.life_cycle == UKEY_BLANK ? UKEY_TOKEN_BLANK : status;
 }
@@ -161,7 +165,11 @@ static enum ukey_status verify(struct ukey_token *t, enum ukey_role role, struct
 	enum ukey_status status = t->card->verify(&t->port, role, pin, &generation);
 
 	doubt_end(t, before, status);
-	status = compared(t, role, status);
+	if (role == UKEY_USER || !t->card->authorize)
+		status = compared(t, role, status);
+	else if (status == UKEY_PIN_INCORRECT || status == UKEY_PIN_BLOCKED)
+		/* The manager came by the PIN; a management key has no tries. */
+		status = compared(t, UKEY_USER, status);
 	if (status == UKEY_OK) {
 		token_set_role(t, role);
 		token_generation(t, generation, false);
@@ -171,8 +179,13 @@ static enum ukey_status verify(struct ukey_token *t, enum ukey_role role, struct
 
 enum ukey_status ukey_login(struct ukey_token *t, enum ukey_role role, const uint8_t *pin, size_t len)
 {
-	enum ukey_status status = role == UKEY_USER || role == UKEY_SO ? check_for(t, BYTES(pin, len)) : UKEY_ARGUMENT;
+	enum ukey_status status = role == UKEY_USER || role == UKEY_SO ? UKEY_OK : UKEY_ARGUMENT;
 
+	/* What a manager has is another thing than a PIN, and the card driver knows it. */
+	if (status == UKEY_OK && role == UKEY_SO && t->card->authorize)
+		status = check_pin(BYTES(pin, len), 1, MANAGER_MOST);
+	else if (status == UKEY_OK)
+		status = check_for(t, BYTES(pin, len));
 	/* A PIN of no PIN's length or form is a wrong one, which needs no try to be known. */
 	if (status != UKEY_OK)
 		return status;

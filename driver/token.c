@@ -236,9 +236,9 @@ static void drop_link(struct ukey_token *t, bool reset)
 {
 	if (t->channel)
 		protect_drop(t);
-	link_close(t->link, reset || t->uncertain);
+	link_close(t->link, reset || t->uncertain || t->memory.manager);
 	t->link = NULL;
-	t->uncertain = false;
+	t->uncertain = t->memory.manager = false;
 }
 
 /* The owner found it gone. A link that came in meanwhile means that it is back already. */
@@ -412,6 +412,7 @@ enum ukey_status token_reset_alone(struct ukey_token *t)
 	if (status != UKEY_OK)
 		return status;
 	token_set_role(t, UKEY_NOBODY);
+	t->memory.manager = false;
 	status = select_again(t);
 	/* Our own reset, told once. */
 	if (status == UKEY_TOKEN_RESET) {

@@ -107,6 +107,15 @@ void token_release(struct ukey_token *t, bool remove);
 enum ukey_status token_require(struct ukey_token *t, enum ukey_role role);
 enum ukey_status token_require_any(struct ukey_token *t);
 
+/*
+ * The token is owned, and whoever is logged in may change keys and certificates: the user, and where `so_too` the SO.
+ * On a card whose writer is a manager with a key of his own (card_ops.authorize), that one; or the user of a card that
+ * keeps that key behind his PIN. UKEY_MANAGEMENT_KEY_NEEDED. To be ended with token_finish_writing(); until then nobody
+ * else's command reaches such a card.
+ */
+enum ukey_status token_begin_writing(struct ukey_token *t, bool so_too);
+enum ukey_status token_finish_writing(struct ukey_token *t, enum ukey_status s);
+
 /* ---- what answers told; the owner calls these ---- */
 
 /* The public data has this generation now; `ours`: our own command made it so. */

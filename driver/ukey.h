@@ -48,6 +48,7 @@ enum ukey_status {
 	UKEY_PIN_INCORRECT, UKEY_PIN_BLOCKED, UKEY_SO_PIN_INCORRECT, UKEY_SO_PIN_BLOCKED, UKEY_PIN_LENGTH,
 	UKEY_PIN_POLICY, UKEY_PIN_NOT_SET, UKEY_NOT_LOGGED_IN, UKEY_ALREADY_LOGGED_IN, UKEY_OTHER_ROLE, UKEY_PIN_INPUT,
 	UKEY_PIN_MISMATCH, UKEY_PIN_EXPIRED, UKEY_PIN_PROMPT,
+	UKEY_PUK_INCORRECT, UKEY_PUK_BLOCKED, UKEY_MANAGEMENT_KEY_INCORRECT, UKEY_MANAGEMENT_KEY_NEEDED,
 	UKEY_NOT_GENUINE, UKEY_NO_ROOTS, UKEY_CHANNEL_REQUIRED, UKEY_CHANNEL_FULL, UKEY_CHANNEL_LOST,
 	UKEY_NOT_FOUND, UKEY_EXISTS, UKEY_TOKEN_FULL, UKEY_TOO_LARGE, UKEY_KEY_USAGE, UKEY_ALGORITHM,
 	UKEY_DATA_INVALID, UKEY_DATA_LENGTH, UKEY_DECRYPT_FAILED, UKEY_SIGNATURE_INVALID, UKEY_TOUCH_TIMEOUT,
@@ -475,8 +476,8 @@ UKEY_API enum ukey_status ukey_read_certificate(struct ukey_token *t, ukey_key_r
 UKEY_API enum ukey_status ukey_read_other_certificate(struct ukey_token *t, uint8_t number, uint8_t **der, size_t *len);
 
 /*
- * User or SO logged in. 1 command. The certificate must be X.509 and hold the key's public key (UKEY_CERT_MISMATCH).
- * label may be NULL: the key's own. Replaces a certificate that is there.
+ * User or SO logged in (a PIV card: as for ukey_generate). 1 command. The certificate must be X.509 and hold the key's
+ * public key (UKEY_CERT_MISMATCH). label may be NULL: the key's own. Replaces a certificate that is there.
  */
 UKEY_API enum ukey_status ukey_write_certificate(
 	struct ukey_token *t, ukey_key_ref ref, const uint8_t *der, size_t len, const char *label);
@@ -516,9 +517,15 @@ struct ukey_generate {
 	unsigned usage;             /* enum ukey_usage; 0: signature pair sign; exchange pair all the algorithm can */
 	bool always_authenticate;
 	bool touch;
+	bool replace; /* a PIV card's key in the place that `ref` names goes for good, with its certificate */
 };
 
-/* User logged in. 1 command; RSA takes seconds. */
+/*
+ * User logged in. 1 command; RSA takes seconds. On a PIV card the manager (UKEY_SO), or the user where the card keeps
+ * its management key behind the PIN: UKEY_MANAGEMENT_KEY_NEEDED else. There `ref` is a slot of the card, with its own
+ * pair; without one an id (01 to 18) or a label that is a slot's own names it, else it is the first free slot but 9E
+ * that is for this usage. Id, label and name are the slot's, whatever is asked for.
+ */
 UKEY_API enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate *how, ukey_key_ref *ref);
 /*
  * A key pair that was made elsewhere: by a CA that can give it back, which is what exchange pairs are for. The private

@@ -68,6 +68,12 @@ static CK_RV is_private(struct p11_view *v, CK_ULONG argument, struct p11_value 
 	return p11_get_truth(v, argument || (v->data && v->data->is_private), value);
 }
 
+/* PIV deletes no key, and gives nothing a name but the slot's. */
+static CK_RV not_on_piv(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
+{
+	return p11_get_truth(v, argument && !p11_is_piv(v->token), value);
+}
+
 /* Kind, place and print: another object in the same place later is another one. */
 static CK_RV unique_id(struct p11_view *v, CK_ULONG argument, struct p11_value *value)
 {
@@ -108,11 +114,12 @@ static const struct p11_row common[] = {
 	{CKA_PRIVATE,     P11_PRV,                           is_guarded,     true,            P11_KNOWN},
 	{CKA_PRIVATE,     P11_PUB | P11_CERT | P11_BUILT_IN, p11_get_truth,  false,           P11_KNOWN},
 	{CKA_PRIVATE,     P11_DATUM,                         is_private,     false,           P11_KNOWN},
-	{CKA_MODIFIABLE,  P11_STORED,                        p11_get_truth,  true,            P11_KNOWN},
+	{CKA_MODIFIABLE,  P11_STORED,                        not_on_piv,     true,            P11_KNOWN},
 	{CKA_MODIFIABLE,  P11_BUILT_IN,                      p11_get_truth,  false,           P11_KNOWN},
 	{CKA_COPYABLE,    P11_ALL,                           p11_get_truth,  false,           P11_KNOWN},
 	/* A public key is the other face of its private key, and goes with it. */
-	{CKA_DESTROYABLE, P11_PRV | P11_CERT | P11_DATUM,    p11_get_truth,  true,            P11_KNOWN},
+	{CKA_DESTROYABLE, P11_PRV,                           not_on_piv,     true,            P11_KNOWN},
+	{CKA_DESTROYABLE, P11_CERT | P11_DATUM,              p11_get_truth,  true,            P11_KNOWN},
 	{CKA_DESTROYABLE, P11_PUB | P11_BUILT_IN,            p11_get_truth,  false,           P11_KNOWN},
 	{CKA_LABEL,       P11_STORED,                        label,          0,               P11_READ_PRIVATE},
 	{CKA_LABEL,       P11_BUILT_IN,                      p11_get_empty,  0,               P11_KNOWN},

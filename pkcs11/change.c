@@ -120,6 +120,9 @@ static CK_RV destroy(struct p11_session *s, const struct p11_view *v)
 		return CKR_SESSION_READ_ONLY;
 	switch (v->object.kind) {
 	case P11_PRIVATE_KEY:
+		/* CKA_DESTROYABLE is false: PIV has no command for it. */
+		if (p11_is_piv(s->token))
+			return CKR_ACTION_PROHIBITED;
 		return p11_rv(ukey_delete_key(s->token, v->object.number));
 	case P11_CERTIFICATE:
 		return p11_rv(ukey_delete_certificate(s->token, v->object.number));
@@ -265,6 +268,9 @@ static CK_RV change(struct p11_session *s, struct p11_view *v, struct change *c)
 		return rv;
 	if (!p11_session_rw(s))
 		return CKR_SESSION_READ_ONLY;
+	/* CKA_MODIFIABLE is false: nothing but the slot says what an object is called. */
+	if (p11_is_piv(s->token))
+		return CKR_ACTION_PROHIBITED;
 	if (v->object.kind == P11_DATA)
 		return change_data(s, v, c);
 	if (v->object.kind == P11_OTHER_CERTIFICATE)

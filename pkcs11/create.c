@@ -223,7 +223,8 @@ static CK_RV create_certificate(struct p11_session *s, const struct template *t,
 	own = key_of(s, &cert, &key, &rv);
 	if (rv != CKR_OK)
 		return rv;
-	if (own && (!id.len || !key.id_len || bytes_equal(id, BYTES(key.id, key.id_len))))
+	/* On a PIV card the slot gives the id, and there is no place for a certificate beside. */
+	if (own && (p11_is_piv(s->token) || !id.len || !key.id_len || bytes_equal(id, BYTES(key.id, key.id_len))))
 		return attach(s, &key, der, label[0] ? label : NULL, id, handle);
 	rv = p11_write_rv(ukey_write_other_certificate(
 		s->token, -1, der.data, der.len, id.data, id.len, label, (uint8_t)category, &place));

@@ -5,6 +5,9 @@
  * Which of a container's two places a pair takes follows from what the private key is for: signatures only, the
  * signature pair; anything that decrypts or agrees on keys, the exchange pair. A template that names no use asks for
  * all that the algorithm can do.
+ *
+ * On a PIV card a CKA_ID (01 to 18) or a CKA_LABEL that is a slot's own chooses that slot; else it is the first free
+ * one of 9A, 9C, 9D, 82 to 95 whose keys are for this use. Its id and label are the slot's.
  */
 #include "pkcs11/p11.h"
 
@@ -215,7 +218,8 @@ static CK_RV read_names(struct p11_session *s, struct request *r)
 	rv = p11_take_text(r->private, r->private_count, CKA_LABEL, r->label, UKEY_LABEL_MAX);
 	if (rv == CKR_OK && !r->label[0])
 		rv = p11_take_text(r->public, r->public_count, CKA_LABEL, r->label, UKEY_LABEL_MAX);
-	if (rv == CKR_OK && !id.len)
+	/* On a PIV card an id names a slot, and who names none gets the first that is free. */
+	if (rv == CKR_OK && !id.len && !p11_is_piv(s->token))
 		rv = p11_free_id(s, r->id, &r->how.id_len);
 	return rv;
 }
@@ -247,6 +251,14 @@ static CK_RV read_request(struct request *r)
 	return rv;
 }
 
+/* A PIV card's keys are made by whoever has its management key, the SO; libukey knows which users have it, too. */
+static bool may_generate(struct p11_session *s)
+{
+	const enum ukey_role role = p11_role(s);
+
+	return role == UKEY_USER || (role == UKEY_SO && p11_is_piv(s->token));
+}
+
 static CK_RV generate(struct p11_session *s, struct request *r, CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
 {
 	ukey_key_ref ref = 0;
@@ -256,7 +268,7 @@ static CK_RV generate(struct p11_session *s, struct request *r, CK_OBJECT_HANDLE
 		return rv;
 	if (!p11_session_rw(s))
 		return CKR_SESSION_READ_ONLY;
-	if (p11_role(s) != UKEY_USER)
+	if (!may_generate(s))
 		return CKR_USER_NOT_LOGGED_IN;
 	if (!ukey_token_supports(s->token, r->how.algorithm))
 		return r->mechanism->key_type == CKK_RSA ? CKR_KEY_SIZE_RANGE : CKR_CURVE_NOT_SUPPORTED;

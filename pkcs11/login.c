@@ -6,7 +6,9 @@
 /* C_Login knows only one kind of wrong PIN; a length that cannot be right costs no try. */
 static CK_RV login_rv(enum ukey_status status)
 {
-	if (status == UKEY_PIN_LENGTH || status == UKEY_PIN_POLICY || status == UKEY_DATA_INVALID)
+	/* A PIN, and the card does not keep its management key behind it. */
+	if (status == UKEY_MANAGEMENT_KEY_NEEDED || status == UKEY_PIN_LENGTH || status == UKEY_PIN_POLICY ||
+		status == UKEY_DATA_INVALID)
 		return CKR_PIN_INCORRECT;
 	return p11_rv(status);
 }
@@ -158,6 +160,7 @@ static CK_RV converse(struct p11_prompt *p, struct p11_session *s, CK_USER_TYPE 
 {
 	static const enum p11_ask asks[] = {
 		[CKU_SO] = P11_ASK_SO, [CKU_USER] = P11_ASK_USER, [CKU_CONTEXT_SPECIFIC] = P11_ASK_USE};
+	const enum p11_ask ask = type == CKU_SO && p11_is_piv(s->token) ? P11_ASK_MANAGEMENT_KEY : asks[type];
 	struct given given = {.retry = false};
 	enum ukey_status status = UKEY_OK;
 	bool present = true;
@@ -165,7 +168,7 @@ static CK_RV converse(struct p11_prompt *p, struct p11_session *s, CK_USER_TYPE 
 
 	do {
 		if (present)
-			rv = p11_prompt_pin(p, asks[type], &given.pin);
+			rv = p11_prompt_pin(p, ask, &given.pin);
 		else
 			rv = p11_prompt_pin(p, P11_ASK_OWN, &given.new);
 		if (rv != CKR_OK)

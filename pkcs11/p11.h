@@ -154,6 +154,8 @@ void p11_sessions_close(struct p11_slot *slot);
 /* How many; the library lock is held. */
 void p11_sessions_count(const struct p11_slot *slot, CK_ULONG *all, CK_ULONG *rw);
 enum ukey_role p11_role(struct p11_session *s);
+/* NIST's PIV: slots instead of containers, a PUK in the SO PIN's place, a management key as the SO's PIN. */
+bool p11_is_piv(struct ukey_token *token);
 /*
  * A log-in is about to happen: no session of the slot is opened or closed until the slot's gate is unlocked.
  * CKR_SESSION_CLOSED: this one was meanwhile, and the gate is not held.

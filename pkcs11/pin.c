@@ -7,6 +7,8 @@
 
 /* Below this many tries left, unlocking through C_SetPIN never spends one of the SO PIN's. */
 #define SO_TRIES_KEPT 3
+/* A PUK has three, as a rule, and is for nothing else than this. */
+#define PUK_TRIES_KEPT 1
 
 /* Of a length that the token's policy does not allow; the token would say only that something is wrong. */
 static bool bad_length(const struct ukey_token_info *info, size_t len)
@@ -37,8 +39,13 @@ static CK_RV init_token_gated(struct p11_slot *slot, struct ukey_token *token, s
 	size_t n = 32;
 	CK_RV rv = no_sessions(slot);
 
+	*status = UKEY_OK;
 	if (rv != CKR_OK)
 		return rv;
+	if (p11_is_piv(token)) {
+		p11_log("a PIV card is not initialised: it comes from its issuer with its codes set");
+		return CKR_TOKEN_WRITE_PROTECTED;
+	}
 	while (n && (label_field[n - 1] == ' ' || label_field[n - 1] == 0))
 		n--;
 	memcpy(label, label_field, n);
@@ -117,7 +124,13 @@ static CK_RV may_init_pin(struct p11_session *s)
 {
 	if (!p11_session_rw(s))
 		return CKR_SESSION_READ_ONLY;
-	return p11_role(s) == UKEY_SO ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+	if (p11_role(s) != UKEY_SO)
+		return CKR_USER_NOT_LOGGED_IN;
+	if (!p11_is_piv(s->token))
+		return CKR_OK;
+	p11_log("a PIV card's PIN is set with its PUK, not with the management key: C_SetPIN while it is blocked, or "
+		"ukey pin unlock");
+	return CKR_FUNCTION_FAILED;
 }
 
 static CK_RV init_pin(struct p11_session *s, struct bytes pin, enum ukey_status *status)
@@ -218,7 +231,7 @@ static enum ukey_status change_or_unlock(struct p11_session *s, struct bytes old
 		return ukey_change_pin(s->token, info.role, old.data, old.len, new.data, new.len);
 	if (info.user_pin.tries_left)
 		return change_unseen(s, old, new);
-	if (info.so_pin.tries_left <= SO_TRIES_KEPT)
+	if (info.so_pin.tries_left <= (info.application == UKEY_APPLICATION_PIV ? PUK_TRIES_KEPT : SO_TRIES_KEPT))
 		return UKEY_PIN_BLOCKED;
 	return ukey_unlock_pin(s->token, old.data, old.len, new.data, new.len);
 }
@@ -241,6 +254,10 @@ static CK_RV may_set_pin(struct p11_session *s)
 	if (!p11_session_rw(s))
 		return CKR_SESSION_READ_ONLY;
 	ukey_token_info(s->token, &info);
+	if (info.role == UKEY_SO && info.application == UKEY_APPLICATION_PIV) {
+		p11_log("the management key of a PIV card is not changed here; its maker's tool does that");
+		return CKR_FUNCTION_FAILED;
+	}
 	return info.role != UKEY_SO && !info.user_pin.exists ? CKR_USER_PIN_NOT_INITIALIZED : CKR_OK;
 }
 

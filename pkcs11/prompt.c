@@ -114,6 +114,9 @@ static const struct {
 	[P11_ASK_USER] = {UKEY_USER, false, N_("PIN:"),            N_("It wants to log in. Give the PIN of this token.")   },
 	[P11_ASK_SO] = {UKEY_SO,   false, N_("SO PIN:"),
 			  N_("It wants to log in as the administrator (security officer). Give the SO PIN of this token.") },
+	[P11_ASK_MANAGEMENT_KEY] = {UKEY_SO,   false, N_("Management key:"),
+			  N_("It wants to manage the card. Give its management key in hexadecimal digits, or the PIN where the "
+		   "card keeps the key behind it.")									},
 	[P11_ASK_USE] = {UKEY_USER, false, N_("PIN:"),
 			  N_("It wants to use a key that asks for the PIN each time. Give the PIN if you want this now.")  },
 	[P11_ASK_ERASE] = {UKEY_SO,   false, N_("SO PIN:"),
@@ -172,6 +175,10 @@ static void say_tries(struct p11_prompt *p, bool wrong)
 	left = pin_of(&info, p->role)->tries_left;
 	if (!wrong && left >= pin_of(&info, p->role)->tries_max)
 		return;
+	if (left == UKEY_TRIES_UNKNOWN) {
+		snprintf(p->error, sizeof(p->error), "%s", ukey_status_message(UKEY_PIN_INCORRECT));
+		return;
+	}
 	if (left == 1)
 		snprintf(p->error, sizeof(p->error), "%s",
 			wrong ? _("The PIN was wrong. LAST TRY: one more wrong PIN blocks it.")
@@ -394,8 +401,15 @@ bool p11_prompt_again(struct p11_prompt *p, enum ukey_status status, bool *prese
 		*present = !p->new.len;
 		snprintf(p->error, sizeof(p->error), "%s: %s", ukey_status_message(status), ukey_status_hint(status));
 		return true;
+	case UKEY_MANAGEMENT_KEY_INCORRECT:
+		/* It has no tries. */
+		*present = true;
+		p->wrong = p->present;
+		snprintf(p->error, sizeof(p->error), "%s: %s", ukey_status_message(status), ukey_status_hint(status));
+		return true;
 	case UKEY_PIN_INCORRECT:
 	case UKEY_SO_PIN_INCORRECT:
+	case UKEY_PUK_INCORRECT:
 		status = after_wrong(p);
 		if (status == UKEY_OK) {
 			*present = true;

@@ -24,9 +24,10 @@
 enum p11_ask {
 	P11_ASK_USER,
 	P11_ASK_SO,
-	P11_ASK_USE,      /* a key that asks for each use */
-	P11_ASK_ERASE,    /* the SO PIN, to initialise the token anew */
-	P11_ASK_OLD_USER, /* before a change */
+	P11_ASK_MANAGEMENT_KEY, /* of a PIV card, in the SO PIN's place */
+	P11_ASK_USE,            /* a key that asks for each use */
+	P11_ASK_ERASE,          /* the SO PIN, to initialise the token anew */
+	P11_ASK_OLD_USER,       /* before a change */
 	P11_ASK_OLD_SO,
 	P11_ASK_NEW_USER,
 	P11_ASK_NEW_SO,

@@ -154,6 +154,14 @@ CK_RV p11_session_leave_from(struct p11_session *s, CK_RV rv, const char *functi
 	return p11_leave_from(rv, function);
 }
 
+bool p11_is_piv(struct ukey_token *token)
+{
+	struct ukey_token_info info;
+
+	ukey_token_info(token, &info);
+	return info.application == UKEY_APPLICATION_PIV;
+}
+
 enum ukey_role p11_role(struct p11_session *s)
 {
 	struct ukey_token_info info;

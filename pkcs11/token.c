@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* AES-256, as text */
+#define MANAGEMENT_KEY_MAX 64
+
 static CK_FLAGS pin_flags(const struct ukey_pin_info *pin, CK_FLAGS low, CK_FLAGS final, CK_FLAGS locked)
 {
 	/* Also when nobody knows how many there are. */
@@ -32,6 +35,9 @@ static CK_FLAGS token_flags(const struct ukey_token_info *info)
 		flags |= CKF_USER_PIN_TO_BE_CHANGED;
 	if (info->so_pin.must_change)
 		flags |= CKF_SO_PIN_TO_BE_CHANGED;
+	/* PIV has no command for random numbers. */
+	if (info->application == UKEY_APPLICATION_PIV)
+		flags &= ~(CK_FLAGS)CKF_RNG;
 	if (p11_prompt_on())
 		flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
 	flags |= pin_flags(&info->user_pin, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED);
@@ -51,6 +57,9 @@ static void fill(const struct ukey_token_info *info, CK_TOKEN_INFO *out)
 	out->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
 	out->ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE;
 	out->ulMaxPinLen = info->pin_max ? info->pin_max : 32;
+	/* The SO's is the management key in hexadecimal. */
+	if (info->application == UKEY_APPLICATION_PIV)
+		out->ulMaxPinLen = MANAGEMENT_KEY_MAX;
 	out->ulMinPinLen = info->pin_min ? info->pin_min : 6;
 	/* Public and private objects share one flash. */
 	out->ulTotalPublicMemory = out->ulTotalPrivateMemory = info->total_bytes;
@@ -100,8 +109,9 @@ CK_RV C_SeedRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSeed, CK_ULONG ulSee
 
 	if (rv != CKR_OK)
 		return rv;
-	return p11_session_leave(
-		s, p11_bad_input(pSeed, ulSeedLen) ? CKR_ARGUMENTS_BAD : CKR_RANDOM_SEED_NOT_SUPPORTED);
+	return p11_session_leave(s, p11_bad_input(pSeed, ulSeedLen) ? CKR_ARGUMENTS_BAD
+				    : p11_is_piv(s->token)          ? CKR_RANDOM_NO_RNG
+								    : CKR_RANDOM_SEED_NOT_SUPPORTED);
 }
 
 static CK_RV random_of(struct ukey_token *token, CK_BYTE_PTR out, CK_ULONG len)
@@ -120,6 +130,8 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_U
 		return rv;
 	if (p11_bad_input(pRandomData, ulRandomLen))
 		rv = CKR_ARGUMENTS_BAD;
+	else if (p11_is_piv(s->token))
+		rv = CKR_RANDOM_NO_RNG;
 	else if (ulRandomLen)
 		rv = random_of(s->token, pRandomData, ulRandomLen);
 	return p11_session_leave(s, rv);

@@ -10,6 +10,7 @@
 
 #include "common/hex.h"
 #include "tools/names.h"
+#include "tools/piv_card.h"
 #include "tools/token_session.h"
 #include "tools/ui.h"
 
@@ -100,7 +101,7 @@ static enum ukey_status import(struct session *s, X509 *cert)
 	if (r == UKEY_OK)
 		name_certificate(cert, key, common);
 	if (r == UKEY_OK)
-		r = session_login(s, UKEY_USER, false);
+		r = session_login_writer(s);
 	if (r == UKEY_OK && key == NULL) {
 		r = write_authority(s, der, (size_t)len, label != NULL ? label : common);
 	} else if (r == UKEY_OK) {
@@ -313,7 +314,7 @@ enum ukey_status cmd_cert_delete(struct tool *t)
 	if (r == UKEY_OK)
 		r = ui_confirm(t, name, _("This deletes the certificate %s from the token."), name);
 	if (r == UKEY_OK)
-		r = session_login(&s, UKEY_USER, false);
+		r = session_login_writer(&s);
 	if (r == UKEY_OK)
 		r = other >= 0 ? ukey_delete_other_certificate(s.token, (uint8_t)other)
 			       : ukey_delete_certificate(s.token, key->ref);

@@ -163,6 +163,11 @@ static void check_genuine(struct doctor *d, struct ukey_token *token, struct uke
 	else if (s != UKEY_OK)
 		doctor_add(d, DOCTOR_PROBLEM, "genuine", ukey_status_hint(s), _("token %s: %s"), info->serial,
 			ukey_status_message(s));
+	else if (info->application == UKEY_APPLICATION_PIV)
+		doctor_add(d, DOCTOR_OK, "genuine", "",
+			_("token %s: a PIV card; its PIN goes over the bus in the clear, and while anyone is logged in "
+			  "other programs can use its keys"),
+			info->serial);
 	else if (info->genuine == UKEY_GENUINE_YES)
 		doctor_add(d, DOCTOR_OK, "genuine", "", _("token %s: it is genuine"), info->serial);
 	else
@@ -191,6 +196,8 @@ static void check_pins(struct doctor *d, const struct ukey_token_info *info)
 			ngettext_("token %s: only %u try of the PIN is left",
 				"token %s: only %u tries of the PIN are left", pin->tries_left),
 			info->serial, pin->tries_left);
+	else if (pin->tries_left == UKEY_TRIES_UNKNOWN)
+		doctor_add(d, DOCTOR_OK, "user-pin", "", _("token %s: it has a PIN"), info->serial);
 	else
 		doctor_add(d, DOCTOR_OK, "user-pin", "", _("token %s: PIN with %u of %u tries"), info->serial,
 			pin->tries_left, pin->tries_max);
@@ -200,6 +207,8 @@ static void check_pins(struct doctor *d, const struct ukey_token_info *info)
 	if (info->unlock_key.exists && info->unlock_key.tries_left == 0)
 		doctor_add(d, DOCTOR_PROBLEM, "unlock-key", ukey_status_hint(UKEY_UNLOCK_BLOCKED), _("token %s: %s"),
 			info->serial, ukey_status_message(UKEY_UNLOCK_BLOCKED));
+	if (info->application == UKEY_APPLICATION_PIV)
+		return; /* the PUK is for a blocked PIN alone, and tells of its tries only when it is used */
 	if (info->so_pin.exists && info->so_pin.tries_left == 0)
 		doctor_add(d, DOCTOR_PROBLEM, "so-pin", ukey_status_hint(UKEY_SO_PIN_BLOCKED), _("token %s: %s"),
 			info->serial, ukey_status_message(UKEY_SO_PIN_BLOCKED));
@@ -247,13 +256,14 @@ static void check_objects(struct doctor *d, struct ukey_token *token, const stru
 
 	for (size_t i = 0; r == UKEY_OK && i < dir->key_count; i++) {
 		const struct ukey_key *key = &dir->keys[i];
-		const bool signs = key->usage & UKEY_USE_SIGN;
+		const bool signs = key->usage & UKEY_USE_SIGN, piv = info->application == UKEY_APPLICATION_PIV;
 		name_key_ref(key->ref, ref);
 		if (!key->certificate.exists) {
 			doctor_add(d, DOCTOR_WARNING, "certificate",
-				signs ? _("get one: ukey enroll, or ukey request and ukey cert import; or delete the "
-					  "key")
-				      : _("get it from the CA that has the key, then: ukey cert import"),
+				piv     ? _("get one: ukey request, then ukey cert import")
+				: signs ? _("get one: ukey enroll, or ukey request and ukey cert import; or delete the "
+					    "key")
+					: _("get it from the CA that has the key, then: ukey cert import"),
 				_("token %s, key %s: no certificate"), info->serial, ref);
 			continue;
 		}
@@ -282,6 +292,10 @@ static void check_token(struct doctor *d, struct ukey_token *token)
 	ukey_token_info(token, &info);
 	if (!info.present)
 		return;
+	name_by_slots(info.application == UKEY_APPLICATION_PIV);
+	/* Such a card tells of its tries only when it is asked. */
+	if (info.application == UKEY_APPLICATION_PIV && ukey_token_reload(token) == UKEY_OK)
+		ukey_token_info(token, &info);
 	if (info.life_cycle != UKEY_TERMINATED)
 		check_genuine(d, token, &info);
 	if (info.life_cycle == UKEY_BLANK || info.life_cycle == UKEY_TERMINATED) {

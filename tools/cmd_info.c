@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/names.h"
+#include "tools/piv_card.h"
 #include "tools/token_session.h"
 #include "tools/ui.h"
 
@@ -148,6 +149,29 @@ static void print_info(const struct ukey_token_info *info, enum ukey_status proo
 		info->max_object, info->max_containers, info->max_certificates, info->max_data_objects);
 }
 
+/* What a PIV card cannot tell is left out: its memory, its limits, where it comes from. */
+static void print_piv(const struct ukey_token_info *info, const char *algorithms, const struct holdings *holds)
+{
+	char user[64], puk[64], policy[400], objects[160];
+
+	name_tries(&info->user_pin, user, sizeof(user));
+	name_tries(&info->so_pin, puk, sizeof(puk));
+	pin_policy_text(info, policy, sizeof(policy));
+	snprintf(objects, sizeof(objects), _("%zu keys, %zu certificates"), holds->keys, holds->certificates);
+	ui_pairs(stdout, _("Serial"), info->serial, _("Label"), info->label, _("Application"),
+		_("PIV (NIST SP 800-73)"), _("Reader"), info->reader, _("Model"), info->model, _("Manufacturer"),
+		info->manufacturer, _("User PIN"), user, _("PUK"), puk, _("PIN policy"), policy, _("Holds"), objects,
+		_("Keys it makes"), algorithms, _("Use"),
+		_("sign, decrypt, agree on keys, request certificates: with the PIN, for slot 9e without"),
+		_("Administration"),
+		_("new keys and certificates: with the management key, or the PIN where the card keeps the key "
+		  "behind it"),
+		_("Log-in"),
+		_("no log-in isolation on this card: other programs of this machine can use its keys while anyone "
+		  "is logged in"),
+		(const char *)NULL);
+}
+
 static json_t *policy_json(const struct ukey_token_info *info)
 {
 	return json_pack("{s:i, s:i, s:i, s:i, s:b, s:b}", "min", (int)info->pin_min, "max", (int)info->pin_max,
@@ -172,7 +196,9 @@ static json_t *info_json(const struct ukey_token_info *info, enum ukey_status pr
 	json_object_update_new(j, json_pack("{s:s, s:s, s:b, s:b, s:b}", "genuine", genuine_id(info, proof), "proof",
 					  ukey_status_name(proof), "channel", info->channel, "device_key",
 					  info->device_key, "attestation_key", info->attestation_key));
-	json_object_update_new(j, json_pack("{s:b, s:b}", "piv", info->piv, "piv_yubico", info->piv_yubico));
+	json_object_update_new(j, json_pack("{s:b, s:b, s:s, s:b}", "piv", info->piv, "piv_yubico", info->piv_yubico,
+					  "application", info->application == UKEY_APPLICATION_PIV ? "piv" : "openukey",
+					  "login_isolation", info->channel));
 	return j;
 }
 
@@ -191,6 +217,8 @@ static void warn(struct tool *t, const struct ukey_token_info *info, enum ukey_s
 		ui_warn(t, "%s (%s); %s", ukey_status_message(proof), ukey_protect_problem(), ukey_status_hint(proof));
 	else if (proof != UKEY_OK)
 		ui_warn(t, "%s; %s", ukey_status_message(proof), ukey_status_hint(proof));
+	else if (info->application == UKEY_APPLICATION_PIV)
+		return;
 	else if (!info->device_key)
 		ui_warn(t, "%s",
 			_("this token has no device key: its PIN goes over the bus in the clear, for anybody "
@@ -212,13 +240,18 @@ enum ukey_status cmd_info(struct tool *t)
 
 	if (r == UKEY_OK)
 		r = prove(&s, &proof);
+	/* Of its tries such a card tells only when it is asked. */
+	if (r == UKEY_OK && session_is_piv(&s))
+		r = ukey_token_reload(s.token);
 	if (r == UKEY_OK)
 		r = ukey_directory(s.token, &d);
 	if (r == UKEY_OK) {
 		const struct holdings holds = count(d);
 		ukey_token_info(s.token, &s.info);
 		algorithms_text(&s.info, text, sizeof(text), algorithms);
-		if (!tool_has(t, OPT_JSON))
+		if (!tool_has(t, OPT_JSON) && session_is_piv(&s))
+			print_piv(&s.info, text, &holds);
+		else if (!tool_has(t, OPT_JSON))
 			print_info(&s.info, proof, text, &holds);
 		j = info_json(&s.info, proof, algorithms);
 		json_object_set_new(j, "keys", json_integer((json_int_t)holds.keys));

@@ -8,6 +8,7 @@
 #include "common/hex.h"
 #include "tools/key_make.h"
 #include "tools/names.h"
+#include "tools/piv_card.h"
 #include "tools/token_session.h"
 #include "tools/ui.h"
 
@@ -76,6 +77,16 @@ enum ukey_status key_options(struct tool *t, struct ukey_generate *how, struct b
 	if (r != UKEY_OK)
 		return r;
 	how->ref = container < 0 ? -1 : UKEY_KEY_REF(container, how->pair);
+	if (tool_has(t, OPT_SLOT)) {
+		ukey_key_ref ref;
+		if (!name_parse_slot(t->opt[OPT_SLOT], &ref))
+			return tool_fail(
+				t, UKEY_USAGE, _("\"%s\" is no slot: 9a, 9c, 9d, 9e or 82 to 95"), t->opt[OPT_SLOT]);
+		how->ref = ref;
+	}
+	how->replace = tool_has(t, OPT_REPLACE);
+	if (how->replace && !tool_has(t, OPT_SLOT))
+		return tool_fail(t, UKEY_USAGE, _("--replace needs --slot"));
 	if (tool_has(t, OPT_USAGE) && !name_parse_usage(t->opt[OPT_USAGE], &how->usage))
 		return tool_fail(t, UKEY_USAGE, _("\"%s\" is not of sign, decrypt, derive"), t->opt[OPT_USAGE]);
 	if (tool_has(t, OPT_ID) && (!hex_decode(t->opt[OPT_ID], id) || id->len == 0))
@@ -126,6 +137,22 @@ static enum ukey_status give_id(struct session *s, ukey_key_ref ref, bool wanted
 	return r;
 }
 
+/* Only when there is one to be lost. */
+static enum ukey_status confirm_replace(struct session *s, ukey_key_ref ref)
+{
+	const struct ukey_directory *d = NULL;
+	char name[NAME_REF_SIZE];
+	enum ukey_status r = ukey_directory(s->token, &d);
+	const struct ukey_key *key = r == UKEY_OK ? ukey_directory_key(d, ref) : NULL;
+
+	name_key_ref(ref, name);
+	if (key != NULL)
+		r = ui_confirm(s->tool, name, _("This DELETES key %s \"%s\"%s; nothing brings it back."), name,
+			key->label, key->certificate.exists ? _(" and its certificate") : "");
+	ukey_directory_unref(d);
+	return r;
+}
+
 enum ukey_status cmd_key_generate(struct tool *t)
 {
 	uint8_t id_bytes[UKEY_ID_MAX];
@@ -138,12 +165,16 @@ enum ukey_status cmd_key_generate(struct tool *t)
 	if (r != UKEY_OK)
 		return r;
 	r = session_open(t, &s);
+	if (r == UKEY_OK && how.replace)
+		r = confirm_replace(&s, (ukey_key_ref)how.ref);
 	if (r == UKEY_OK)
-		r = session_login(&s, UKEY_USER, false);
+		r = session_login_writer(&s);
 	if (r == UKEY_OK)
 		r = key_make(&s, &how, &ref);
+	if (r == UKEY_EXISTS && session_is_piv(&s))
+		tool_hint(t, "%s", _("another slot, or --replace: then the key that is there is lost for ever"));
 	if (r == UKEY_OK)
-		r = give_id(&s, ref, id.len == 0);
+		r = give_id(&s, ref, id.len == 0 && !session_is_piv(&s));
 	session_close(&s);
 	return r;
 }
@@ -178,7 +209,10 @@ static void list_keys(struct tool *t, const struct session *s, const struct ukey
 		ui_table_cell(table, "%s", key->certificate.exists ? _("yes") : _("no"));
 		ui_table_cell(table, "%.12s%s", id, strlen(id) > 12 ? ".." : "");
 		ui_table_cell(table, "%s%s%s%s", key->label, key->generated ? "" : _(" [imported]"),
-			key->always_authenticate ? _(" [PIN each time]") : "", key->touch ? _(" [button]") : "");
+			key->always_authenticate ? _(" [PIN each time]")
+			: key->no_pin            ? _(" [no PIN]")
+						 : "",
+			key->touch ? _(" [button]") : "");
 		json_object_set_new(j, "container_name", ui_json_text(container_name(d, key->ref)));
 		json_array_append_new(keys, j);
 	}

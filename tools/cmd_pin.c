@@ -2,6 +2,7 @@
 /* pin verify, change, unlock (with the SO PIN); so-pin change. */
 #include "config.h"
 
+#include "tools/piv_card.h"
 #include "tools/token_session.h"
 #include "tools/ui.h"
 #include "tools/unlock.h"
@@ -81,7 +82,7 @@ enum ukey_status cmd_so_pin_change(struct tool *t)
 	if (r == UKEY_OK)
 		r = change(&s, UKEY_SO, PIN_NEW_SO);
 	if (r == UKEY_OK)
-		done(&s, _("The SO PIN is changed."));
+		done(&s, session_is_piv(&s) ? _("The PUK is changed.") : _("The SO PIN is changed."));
 	session_close(&s);
 	return r;
 }

@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "tools/names.h"
+#include "tools/piv_card.h"
 #include "tools/ui.h"
 
 enum ukey_status hash_option(struct tool *t, const EVP_MD **hash)
@@ -158,7 +159,7 @@ enum ukey_status cmd_request(struct tool *t)
 	if (r == UKEY_OK)
 		r = find_subject(&s, key, &subject, &like);
 	if (r == UKEY_OK)
-		r = session_login(&s, UKEY_USER, key->always_authenticate);
+		r = session_login_for(&s, key);
 	if (r == UKEY_OK)
 		r = key_handle_open(&s, key, &h);
 	if (r == UKEY_OK)

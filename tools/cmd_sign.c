@@ -13,6 +13,7 @@
 
 #include "tools/cms.h"
 #include "tools/names.h"
+#include "tools/piv_card.h"
 #include "tools/request.h"
 #include "tools/ui.h"
 
@@ -146,7 +147,7 @@ static enum ukey_status sign_file(struct session *s, const EVP_MD *hash, BIO *in
 	if (r == UKEY_OK)
 		r = key_certificate(s, key->ref, &cert);
 	if (r == UKEY_OK)
-		r = session_login(s, UKEY_USER, key->always_authenticate);
+		r = session_login_for(s, key);
 	if (r == UKEY_OK)
 		r = key_handle_open(s, key, &h);
 	if (r == UKEY_OK)
@@ -397,7 +398,7 @@ static enum ukey_status decrypt_message(struct session *s, CMS_ContentInfo *cms,
 		r = tool_fail(s->tool, UKEY_KEY_USAGE, _("key %s"), ref);
 	}
 	if (r == UKEY_OK)
-		r = session_login(s, UKEY_USER, key->always_authenticate);
+		r = session_login_for(s, key);
 	if (r == UKEY_OK)
 		r = key_handle_open(s, key, &h);
 	/* one answer for everything that can go wrong inside, so that nobody can use us as an oracle */

@@ -8,6 +8,7 @@
 #define NEW_USER_PIN OPT_NEW_PIN_FILE, OPT_NEW_PIN_FD
 #define SO_PIN       OPT_SO_PIN_FILE, OPT_SO_PIN_FD
 #define NEW_SO_PIN   OPT_NEW_SO_PIN_FILE, OPT_NEW_SO_PIN_FD
+#define MANAGER      OPT_MANAGEMENT_KEY_FILE, OPT_MANAGEMENT_KEY_FD
 #define CODE         OPT_CODE_FILE, OPT_CODE_FD
 #define ANSWER       OPT_ANSWER_FILE, OPT_ANSWER_FD
 
@@ -26,8 +27,8 @@ const struct command tool_commands[] = {
 	{"so-pin", "change", "", N_("change the SO PIN"), 0, 0, cmd_so_pin_change, {SO_PIN, NEW_SO_PIN, OPT_COUNT}},
 	{"reset", NULL, "", N_("erase a token and make it blank"), 0, 0, cmd_reset, {SO_PIN, OPT_YES, OPT_COUNT}},
 	{"key", "generate", "", N_("make a key pair on the token"), 0, 0, cmd_key_generate,
-		{OPT_KEY, OPT_PAIR, OPT_CONTAINER, OPT_NAME, OPT_LABEL, OPT_ID, OPT_USAGE, OPT_ALWAYS, OPT_TOUCH, USER_PIN,
-		OPT_COUNT}},
+		{OPT_KEY, OPT_PAIR, OPT_CONTAINER, OPT_SLOT, OPT_REPLACE, OPT_NAME, OPT_LABEL, OPT_ID, OPT_USAGE, OPT_ALWAYS,
+		OPT_TOUCH, USER_PIN, MANAGER, OPT_YES, OPT_COUNT}},
 	{"key", "import", N_("FILE"), N_("bring an exchange pair that was made elsewhere: PEM, DER or PKCS#12, with its certificate"), 1, 1,
 		cmd_key_import,
 		{OPT_PAIR, OPT_CONTAINER, OPT_NAME, OPT_LABEL, OPT_ID, OPT_ALWAYS, OPT_TOUCH, OPT_PASSWORD_FILE, OPT_PASSWORD_FD,
@@ -39,12 +40,12 @@ const struct command tool_commands[] = {
 		{OPT_KEY_REF, OPT_NONCE, OPT_NONCE_FILE, OPT_OUTPUT, OPT_VERIFY, OPT_ROOTS, OPT_CSR, OPT_CERT,
 		OPT_KEY_FILE, OPT_COUNT}},
 	{"cert", "import", N_("FILE"), N_("write a certificate to its key, or a CA certificate"), 1, 1, cmd_cert_import,
-		{OPT_KEY_REF, OPT_LABEL, OPT_AUTHORITY, OPT_FORCE, USER_PIN, OPT_COUNT}},
+		{OPT_KEY_REF, OPT_LABEL, OPT_AUTHORITY, OPT_FORCE, USER_PIN, MANAGER, OPT_COUNT}},
 	{"cert", "export", "", N_("read a certificate"), 0, 0, cmd_cert_export,
 		{OPT_KEY_REF, OPT_OTHER, OPT_OUTPUT, OPT_DER, OPT_COUNT}},
 	{"cert", "list", "", N_("show the certificates"), 0, 0, cmd_cert_list, {OPT_COUNT}},
 	{"cert", "delete", "", N_("delete a certificate; its key stays"), 0, 0, cmd_cert_delete,
-		{OPT_KEY_REF, OPT_OTHER, USER_PIN, OPT_YES, OPT_COUNT}},
+		{OPT_KEY_REF, OPT_OTHER, USER_PIN, MANAGER, OPT_YES, OPT_COUNT}},
 	{"request", NULL, "", N_("make a certification request (PKCS#10), signed by the token"), 0, 0, cmd_request,
 		{OPT_KEY_REF, OPT_SUBJECT, OPT_HASH, OPT_OUTPUT, OPT_DER, USER_PIN, OPT_COUNT}},
 	{"enroll", NULL, "", N_("get a certificate from a CA over EST: key, request, certificate, check"), 0, 0, cmd_enroll,

@@ -6,7 +6,7 @@ libtool_ukey_la_SOURCES = \
 	tools/ui.c tools/ui.h tools/progress.c \
 	tools/pin_source.c tools/pin_source.h tools/piv_codes.c tools/piv_codes.h \
 	tools/names.c tools/names.h \
-	tools/pick_token.c tools/pick_token.h tools/session_pin.c \
+	tools/pick_token.c tools/pick_token.h tools/session_pin.c tools/piv_card.c tools/piv_card.h \
 	tools/token_provider.c tools/token_provider.h tools/token_provider_private.h \
 	tools/token_keymgmt.c tools/token_signature.c tools/token_decrypt.c \
 	tools/token_session.c tools/token_session.h \

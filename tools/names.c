@@ -36,8 +36,58 @@ const struct algorithm_name *name_algorithm_option(const char *text)
 	return NULL;
 }
 
+/* In the order of their containers; the retired ones follow. */
+static const struct {
+	uint8_t slot;
+	enum ukey_pair pair;
+} slots[] = {
+	{0x9A, UKEY_SIGNATURE},
+	{0x9C, UKEY_SIGNATURE},
+	{0x9D, UKEY_EXCHANGE },
+	{0x9E, UKEY_SIGNATURE},
+};
+#define SLOT_COUNT    (sizeof(slots) / sizeof(slots[0]))
+#define RETIRED_FIRST 0x82u
+#define RETIRED_LAST  0x95u
+
+static bool by_slots;
+
+void name_by_slots(bool piv)
+{
+	by_slots = piv;
+}
+
+static unsigned slot_of(ukey_key_ref ref)
+{
+	const unsigned container = ref / 2u;
+
+	return container < SLOT_COUNT ? slots[container].slot : RETIRED_FIRST + container - (unsigned)SLOT_COUNT;
+}
+
+bool name_parse_slot(const char *text, ukey_key_ref *ref)
+{
+	char *end;
+	const unsigned long number = strtoul(text, &end, 16);
+
+	if (strlen(text) != 2 || *end != '\0')
+		return false;
+	for (unsigned i = 0; i < SLOT_COUNT; i++)
+		if (slots[i].slot == number) {
+			*ref = UKEY_KEY_REF(i, slots[i].pair);
+			return true;
+		}
+	if (number < RETIRED_FIRST || number > RETIRED_LAST)
+		return false;
+	*ref = UKEY_KEY_REF(SLOT_COUNT + number - RETIRED_FIRST, UKEY_EXCHANGE);
+	return true;
+}
+
 void name_key_ref(ukey_key_ref ref, char out[NAME_REF_SIZE])
 {
+	if (by_slots) {
+		snprintf(out, NAME_REF_SIZE, "%02x", slot_of(ref));
+		return;
+	}
 	snprintf(out, NAME_REF_SIZE, "%u/%c", ref / 2u, ref % 2 == UKEY_SIGNATURE ? 's' : 'x');
 }
 
@@ -58,6 +108,8 @@ bool name_parse_ref(const char *text, ukey_key_ref *ref)
 	enum ukey_pair pair;
 	size_t digits = 0;
 
+	if (by_slots && name_parse_slot(text, ref))
+		return true;
 	while (digits < 3 && isdigit((unsigned char)text[digits]))
 		container = container * 10 + (unsigned)(text[digits++] - '0');
 	if (digits == 0 || container > 31 || text[digits] != '/' || !name_parse_pair(text + digits + 1, &pair))
@@ -346,6 +398,8 @@ void name_tries(const struct ukey_pin_info *pin, char *out, size_t cap)
 		snprintf(out, cap, "%s", _("not set"));
 	else if (pin->tries_left == 0)
 		snprintf(out, cap, "%s", _("BLOCKED"));
+	else if (pin->tries_left == UKEY_TRIES_UNKNOWN)
+		snprintf(out, cap, "%s", _("set"));
 	else
 		snprintf(out, cap, _("%u of %u tries"), pin->tries_left, pin->tries_max);
 }

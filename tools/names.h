@@ -21,10 +21,17 @@ struct algorithm_name {
 const struct algorithm_name *name_algorithm(enum ukey_algorithm a);
 const struct algorithm_name *name_algorithm_option(const char *text);
 
-/* "0/s", "31/x". */
+/*
+ * On a PIV card keys are called by their slots ("9a", "82"), on all others by container and pair: from the moment on
+ * that the command's token is known, this says which.
+ */
+void name_by_slots(bool piv);
+/* "9a", "82", in either case: a PIV card's slot. */
+bool name_parse_slot(const char *text, ukey_key_ref *ref);
+/* "0/s", "31/x", or the slot. */
 #define NAME_REF_SIZE 8
 void name_key_ref(ukey_key_ref ref, char out[NAME_REF_SIZE]);
-/* "N/s", "N/x", "N/signature", "N/exchange". */
+/* "N/s", "N/x", "N/signature", "N/exchange"; where slots are the names, those too. */
 bool name_parse_ref(const char *text, ukey_key_ref *ref);
 bool name_parse_pair(const char *text, enum ukey_pair *pair);
 /* "sign,decrypt,derive" in any order; false for unknown or no words. */

@@ -10,6 +10,7 @@
 
 #include "common/hex.h"
 #include "tools/names.h"
+#include "tools/piv_card.h"
 #include "tools/ui.h"
 
 /* ---- what --token says ---- */
@@ -177,6 +178,10 @@ enum ukey_status session_open(struct tool *t, struct session *s)
 	if (r == UKEY_OK) {
 		r = choose(s, list, count);
 		ukey_tokens_free(list, count);
+	}
+	if (r == UKEY_OK) {
+		name_by_slots(session_is_piv(s));
+		r = piv_card_allows(s);
 	}
 	return r;
 }

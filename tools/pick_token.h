@@ -53,6 +53,8 @@ enum ukey_status session_told(struct session *s);
 /* Can the helpdesk unlock it by phone? And what to do then. */
 bool session_by_phone(const struct ukey_token_info *info);
 const char *session_unlock_hint(void);
+/* What the failure that was just told is worth at a prompt: shown, and forgotten. */
+void session_tell(struct session *s, enum ukey_status failed);
 /* Asks for a PIN of this kind ("PIN of ..."). */
 enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct pin *out);
 /*

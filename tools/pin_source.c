@@ -193,13 +193,14 @@ static const struct {
 	enum tool_option file, fd;
 	bool twice, echo;
 } sources[] = {
-	[PIN_USER] = {OPT_PIN_FILE,        OPT_PIN_FD,        false, false},
-	[PIN_NEW_USER] = {OPT_NEW_PIN_FILE,    OPT_NEW_PIN_FD,    true,  false},
-	[PIN_SO] = {OPT_SO_PIN_FILE,     OPT_SO_PIN_FD,     false, false},
-	[PIN_NEW_SO] = {OPT_NEW_SO_PIN_FILE, OPT_NEW_SO_PIN_FD, true,  false},
-	[PIN_CODE] = {OPT_CODE_FILE,       OPT_CODE_FD,       false, false},
-	[PIN_ANSWER] = {OPT_ANSWER_FILE,     OPT_ANSWER_FD,     false, true },
-	[PIN_PASSWORD] = {OPT_PASSWORD_FILE,   OPT_PASSWORD_FD,   false, false},
+	[PIN_USER] = {OPT_PIN_FILE,            OPT_PIN_FD,            false, false},
+	[PIN_NEW_USER] = {OPT_NEW_PIN_FILE,        OPT_NEW_PIN_FD,        true,  false},
+	[PIN_SO] = {OPT_SO_PIN_FILE,         OPT_SO_PIN_FD,         false, false},
+	[PIN_NEW_SO] = {OPT_NEW_SO_PIN_FILE,     OPT_NEW_SO_PIN_FD,     true,  false},
+	[PIN_CODE] = {OPT_CODE_FILE,           OPT_CODE_FD,           false, false},
+	[PIN_ANSWER] = {OPT_ANSWER_FILE,         OPT_ANSWER_FD,         false, true },
+	[PIN_PASSWORD] = {OPT_PASSWORD_FILE,       OPT_PASSWORD_FD,       false, false},
+	[PIN_MANAGEMENT_KEY] = {OPT_MANAGEMENT_KEY_FILE, OPT_MANAGEMENT_KEY_FD, false, false},
 };
 
 bool pin_is_given(const struct tool *t, enum pin_kind kind)

@@ -21,8 +21,9 @@ enum pin_kind {
 	PIN_SO,
 	PIN_NEW_SO,
 	PIN_CODE,
-	PIN_ANSWER,   /* of the helpdesk; seen while it is typed */
-	PIN_PASSWORD, /* of a file with a key */
+	PIN_ANSWER,         /* of the helpdesk; seen while it is typed */
+	PIN_PASSWORD,       /* of a file with a key */
+	PIN_MANAGEMENT_KEY, /* of a PIV card, as hexadecimal text */
 };
 
 /* Was a file or descriptor named for it? */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/pick_token.h"
+#include "tools/piv_card.h"
 #include "tools/ui.h"
 
 static const struct ukey_pin_info *pin_of(const struct session *s, enum ukey_role role)
@@ -23,6 +23,20 @@ const char *session_unlock_hint(void)
 	return _("call the helpdesk and run: ukey pin unlock --remote; with the SO PIN: ukey pin unlock");
 }
 
+/* A PIV card has a PUK where our tokens have the SO PIN, and nobody knows how many tries before the first wrong one. */
+static enum ukey_status puk_failed(struct session *s, enum ukey_status failed, unsigned left)
+{
+	if (left == 0)
+		return tool_fail(s->tool, UKEY_PUK_BLOCKED, _("that was the last try"));
+	if (left == UKEY_TRIES_UNKNOWN)
+		return failed;
+	tool_fail(s->tool, failed, ngettext_("%u try left", "%u tries left", left), left);
+	tool_hint(s->tool, "%s",
+		left == 1 ? _("one more wrong PUK blocks it for ever; then a blocked PIN stays blocked")
+			  : _("try again, with care"));
+	return failed;
+}
+
 /* Somebody who has no SO PIN, but a token that the helpdesk can unlock, should hear of that. */
 static void hint_unlock(struct session *s)
 {
@@ -36,6 +50,8 @@ enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum
 
 	ukey_token_info(s->token, &s->info);
 	left = pin_of(s, role)->tries_left;
+	if (failed == UKEY_PUK_INCORRECT)
+		return puk_failed(s, failed, left);
 	if (failed == UKEY_PIN_INCORRECT && left == 0) {
 		tool_fail(s->tool, UKEY_PIN_BLOCKED, _("that was the last try"));
 		hint_unlock(s);
@@ -45,8 +61,13 @@ enum ukey_status session_pin_failed(struct session *s, enum ukey_role role, enum
 		return tool_fail(s->tool, UKEY_SO_PIN_BLOCKED, _("that was the last try"));
 	if (failed != UKEY_PIN_INCORRECT && failed != UKEY_SO_PIN_INCORRECT)
 		return failed;
+	if (left == UKEY_TRIES_UNKNOWN)
+		return failed;
 	tool_fail(s->tool, failed, ngettext_("%u try left", "%u tries left", left), left);
-	if (left == 1 && role == UKEY_USER && session_by_phone(&s->info))
+	if (left == 1 && role == UKEY_USER && session_is_piv(s))
+		tool_hint(s->tool,
+			_("one more wrong PIN blocks it; if unsure, set a new one with the PUK: ukey pin unlock"));
+	else if (left == 1 && role == UKEY_USER && session_by_phone(&s->info))
 		tool_hint(s->tool, _("one more wrong PIN blocks it; if unsure, set a new one with the helpdesk on the "
 				     "phone: ukey pin unlock --remote"));
 	else if (left == 1 && role == UKEY_USER)
@@ -74,15 +95,17 @@ enum ukey_status session_pin_usable(struct session *s, enum ukey_role role)
 	if (r != UKEY_OK)
 		return r;
 	if (pin->tries_left == 0 && role == UKEY_SO)
-		return UKEY_SO_PIN_BLOCKED;
+		return session_is_piv(s) ? UKEY_PUK_BLOCKED : UKEY_SO_PIN_BLOCKED;
 	if (pin->tries_left == 0) {
 		tool_fail(s->tool, UKEY_PIN_BLOCKED, NULL);
 		hint_unlock(s);
 		return UKEY_PIN_BLOCKED;
 	}
 	if (pin->tries_left == 1)
-		ui_warn(s->tool, role == UKEY_SO ? _("this is the last try: another wrong SO PIN blocks it for ever")
-						 : _("this is the last try: another wrong PIN blocks it"));
+		ui_warn(s->tool, "%s",
+			role == UKEY_USER   ? _("this is the last try: another wrong PIN blocks it")
+			: session_is_piv(s) ? _("this is the last try: another wrong PUK blocks it for ever")
+					    : _("this is the last try: another wrong SO PIN blocks it for ever"));
 	return UKEY_OK;
 }
 
@@ -114,7 +137,14 @@ enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct p
 		[PIN_SO] = N_("SO PIN of %s"),
 		[PIN_NEW_SO] = N_("New SO PIN for %s"),
 		[PIN_ANSWER] = N_("Answer of the helpdesk for %s"),
+		[PIN_MANAGEMENT_KEY] =
+			N_("Management key of %s in hexadecimal, or its PIN where the card keeps the key"),
 	};
+	static const char *const puk_prompts[] = {
+		[PIN_SO] = N_("PUK of %s"),
+		[PIN_NEW_SO] = N_("New PUK for %s"),
+	};
+	const bool puk = session_is_piv(s) && (kind == PIN_SO || kind == PIN_NEW_SO);
 	char name[64], text[256];
 
 	session_name(s, name, sizeof(name));
@@ -128,12 +158,11 @@ enum ukey_status session_ask_pin(struct session *s, enum pin_kind kind, struct p
 /* the format is one of those above */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	snprintf(text, sizeof(text), _(prompts[kind]), name);
+	snprintf(text, sizeof(text), puk ? _(puk_prompts[kind]) : _(prompts[kind]), name);
 #pragma GCC diagnostic pop
 	return pin_get(s->tool, kind, text, out);
 }
 
-/* What the failure that was just told is worth at a prompt: to be shown, and forgotten. */
 static void tell_and_forget(struct tool *t, enum ukey_status failed)
 {
 	if (t->failed == failed && t->context[0] != '\0')
@@ -143,6 +172,11 @@ static void tell_and_forget(struct tool *t, enum ukey_status failed)
 	t->failed = UKEY_OK;
 }
 
+void session_tell(struct session *s, enum ukey_status failed)
+{
+	tell_and_forget(s->tool, failed);
+}
+
 static bool take_weak(struct session *s, enum pin_kind kind, const struct pin *pin)
 {
 	const enum ukey_pin_advice advice = ukey_pin_advise(&s->info, pin->data, pin->len);
@@ -150,7 +184,10 @@ static bool take_weak(struct session *s, enum pin_kind kind, const struct pin *p
 	if (advice == UKEY_PIN_GOOD)
 		return true;
 	if (pin_is_given(s->tool, kind)) {
-		ui_warn(s->tool, "%s: %s", kind == PIN_NEW_USER ? _("the new PIN") : _("the new SO PIN"),
+		ui_warn(s->tool, "%s: %s",
+			kind == PIN_NEW_USER ? _("the new PIN")
+			: session_is_piv(s)  ? _("the new PUK")
+					     : _("the new SO PIN"),
 			ukey_pin_advice_text(advice));
 		return true;
 	}
@@ -229,7 +266,7 @@ enum ukey_status session_pin_set(struct session *s, enum ukey_status r, const ch
 
 static bool wrong(enum ukey_status r)
 {
-	return r == UKEY_PIN_INCORRECT || r == UKEY_SO_PIN_INCORRECT;
+	return r == UKEY_PIN_INCORRECT || r == UKEY_SO_PIN_INCORRECT || r == UKEY_PUK_INCORRECT;
 }
 
 enum ukey_status session_use_pin(

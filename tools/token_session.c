@@ -282,18 +282,21 @@ json_t *key_json(const struct ukey_key *key)
 	name_key_ref(key->ref, ref);
 	hex_encode(BYTES(key->id, key->id_len), id, sizeof(id));
 	name_usage(key->usage, usage);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b, s:o}", "ref", ref, "container",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:b, s:b, s:b, s:b, s:b, s:o}", "ref", ref, "container",
 		(int)key->ref / 2, "pair", key->ref % 2 == UKEY_SIGNATURE ? "signature" : "exchange", "algorithm",
 		a != NULL ? a->option : "unknown", "id", id, "label", ui_json_text(key->label), "usage", usage,
-		"generated", key->generated, "always_authenticate", key->always_authenticate, "touch", key->touch,
-		"certificate", key->certificate.exists, "public_key", public_key_json(key));
+		"generated", key->generated, "always_authenticate", key->always_authenticate, "no_pin", key->no_pin,
+		"touch", key->touch, "certificate", key->certificate.exists, "public_key", public_key_json(key));
 }
 
 static json_t *pin_json(const struct ukey_pin_info *pin)
 {
-	return json_pack("{s:b, s:i, s:i, s:b, s:b}", "exists", pin->exists, "tries_left", (int)pin->tries_left,
-		"tries_max", (int)pin->tries_max, "blocked", pin->exists && pin->tries_left == 0, "must_change",
-		pin->must_change);
+	const bool known = pin->tries_left != UKEY_TRIES_UNKNOWN;
+
+	return json_pack("{s:b, s:o, s:o, s:b, s:b}", "exists", pin->exists, "tries_left",
+		known ? json_integer(pin->tries_left) : json_null(), "tries_max",
+		known ? json_integer(pin->tries_max) : json_null(), "blocked", pin->exists && pin->tries_left == 0,
+		"must_change", pin->must_change);
 }
 
 json_t *token_json(const struct ukey_token_info *info)

@@ -46,7 +46,7 @@ static void help_command(const struct command *c)
 			continue;
 		snprintf(left, sizeof(left), "--%s%s%s", options[o].name, options[o].argument[0] != '\0' ? " " : "",
 			options[o].argument[0] != '\0' ? _(options[o].argument) : "");
-		printf("  %s%*s %s\n", left, ui_width(left) < 24 ? (int)(24 - ui_width(left)) : 0, "",
+		printf("  %s%*s %s\n", left, ui_width(left) < 24 ? (int)(24 - ui_width(left)) : 1, "",
 			_(options[o].help));
 	}
 	printf(_("\nSee ukey(1) for more.\n"));

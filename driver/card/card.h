@@ -59,6 +59,7 @@ struct card_memory {
 	 * more, whatever the operation came to.
 	 */
 	bool deselected;
+	bool manager; /* it was shown its management key, and only a reset makes it forget */
 };
 
 enum card_object {
@@ -105,6 +106,16 @@ struct card_ops {
 	bool keys_without_pin;
 	/* What stands in the SO PIN's place unlocks the user PIN and lets nobody in. */
 	bool puk;
+	/*
+	 * Whose keys and certificates are written by a manager, who is the SO here: may the user who is in do it, too?
+	 * NULL: the card itself says who may. UKEY_MANAGEMENT_KEY_NEEDED.
+	 */
+	enum ukey_status (*authorize)(struct card_port *p);
+	/*
+	 * The reference where a key goes that names none: at the first turn the best place, and so on; -1: no more.
+	 * NULL: the first free container.
+	 */
+	int (*place)(const struct ukey_generate *how, unsigned turn);
 	/* UKEY_FOREIGN_CARD: not this application. */
 	enum ukey_status (*select)(struct card_port *p, struct card_info *info);
 	enum ukey_status (*info)(struct card_port *p, struct card_info *info);

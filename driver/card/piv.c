@@ -14,6 +14,7 @@
 #include "common/secmem.h"
 #include "common/tlv.h"
 #include "driver/card/piv_cannot.h"
+#include "driver/card/piv_manage.h"
 #include "driver/log.h"
 #include "driver/text.h"
 
@@ -454,13 +455,14 @@ static enum ukey_status verify(struct card_port *p, enum ukey_role role, struct 
 {
 	*generation = 0;
 	p->sw = 0;
-	return role == UKEY_USER ? verify_user(p, pin) : UKEY_NOT_SUPPORTED;
+	return role == UKEY_USER ? verify_user(p, pin) : piv_manage_login(p, pin);
 }
 
 static enum ukey_status logout(struct card_port *p, enum ukey_role role)
 {
 	struct apdu a = {.ins = INS_VERIFY, .p1 = 0xFF};
-	enum ukey_status status = role == UKEY_USER ? p->hold(p->ctx) : UKEY_NOT_SUPPORTED;
+	/* No command ends the log-in of the manager. */
+	enum ukey_status status = role == UKEY_USER && !p->memory->manager ? p->hold(p->ctx) : UKEY_NOT_SUPPORTED;
 
 	p->sw = 0;
 	if (status != UKEY_OK)
@@ -579,6 +581,8 @@ const struct card_ops card_piv = {
 	.tells_nothing = true,
 	.keys_without_pin = true,
 	.puk = true,
+	.authorize = piv_manage_authorize,
+	.place = piv_manage_place,
 	.select = select_card,
 	.info = read_information,
 	.verify = verify,
@@ -591,9 +595,9 @@ const struct card_ops card_piv = {
 	.read_directory = piv_read_directory,
 	.read_certificate = piv_read_certificate,
 	.read_data = piv_cannot_read_data,
-	.write = piv_cannot_write,
-	.erase = piv_cannot_erase,
-	.generate = piv_cannot_generate,
+	.write = piv_manage_write,
+	.erase = piv_manage_erase,
+	.generate = piv_manage_generate,
 	.delete_key = piv_cannot_delete_key,
 	.operate = operate,
 	.random = piv_cannot_random,

@@ -4,6 +4,7 @@
  * wrong with one slot hides that slot, and no other.
  */
 #include "driver/card/piv.h"
+#include "driver/card/piv_placeholder.h"
 
 #include "common/crypto.h"
 #include "common/tlv.h"
@@ -138,7 +139,9 @@ static enum ukey_status read_der(
 
 static enum ukey_status put_certified(struct reading *r, const struct piv_slot *slot, struct bytes der)
 {
-	struct found f = {.certificate = der, .policy = slot->policy};
+	const bool placeholder = piv_placeholder_is(der);
+	struct found f = {
+		.certificate = placeholder ? BYTES_NONE : der, .policy = slot->policy, .generated = placeholder};
 	struct crypto_cert cert;
 
 	if (!crypto_cert_parse(der, &cert) || !crypto_pubkey_from_spki(cert.spki, &f.key)) {
@@ -147,7 +150,7 @@ static enum ukey_status put_certified(struct reading *r, const struct piv_slot *
 	}
 	const size_t before = r->out.len;
 	enum ukey_status status = put_entry(r, slot, &f);
-	if (status == UKEY_OK && r->out.len > before && r->p->keep)
+	if (status == UKEY_OK && r->out.len > before && !placeholder && r->p->keep)
 		r->p->keep(r->p->ctx, der);
 	return status;
 }
