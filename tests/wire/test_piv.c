@@ -311,6 +311,17 @@ static void a_challenge_is_for_the_next_command(void **state)
 		wire_apdu(t, 0, 0x87, 0x03, 0x9B, builder_bytes(&b), 0, i == 0 ? SW_OK : SW_SECURITY_STATUS);
 		ramtoken_free(t);
 	}
+	/* fetched in pieces it is one command's, and good */
+	struct ramtoken *u = piv_token(PIV_FLAGS);
+	struct builder pieces = builder_of(raw, sizeof(raw));
+	uint8_t got[12];
+	memcpy(got, wire(u, "0087039B047C02810005", 0x6107).data, 5);
+	memcpy(got + 5, wire(u, "00C0000007", SW_OK).data, 7);
+	size_t whole = tlv_begin(&pieces, 0x7C);
+	tlv_put(&pieces, 0x82, piv_encrypt(0x03, KEY_OURS, BYTES(got + 4, 8), 0));
+	tlv_end(&pieces, whole);
+	wire_apdu(u, 0, 0x87, 0x03, 0x9B, builder_bytes(&pieces), 0, SW_OK);
+	ramtoken_free(u);
 	/* The witness that the token gave, given back as the answer to a challenge, opens nothing. */
 	struct ramtoken *t = piv_token(PIV_FLAGS);
 	struct builder b = builder_of(raw, sizeof(raw));
@@ -319,6 +330,15 @@ static void a_challenge_is_for_the_next_command(void **state)
 	tlv_put(&b, 0x82, BYTES_OF(challenge));
 	tlv_end(&b, body);
 	wire_apdu(t, 0, 0x87, 0x03, 0x9B, builder_bytes(&b), 0, SW_SECURITY_STATUS);
+	/* nor the challenge, which comes bare, given back as a witness that was decrypted */
+	memcpy(challenge, wire(t, "0087039B047C02810000", SW_OK).data + 4, 8);
+	struct builder back = builder_of(raw, sizeof(raw));
+	body = tlv_begin(&back, 0x7C);
+	tlv_put(&back, 0x80, BYTES_OF(challenge));
+	tlv_put(&back, 0x81, BYTES_OF(challenge));
+	tlv_end(&back, body);
+	wire_apdu(t, 0, 0x87, 0x03, 0x9B, builder_bytes(&back), APDU_LE_MAX, SW_SECURITY_STATUS);
+	piv_put(t, 0x5FC10A, wire_hex("AA"), SW_SECURITY_STATUS);
 	ramtoken_free(t);
 }
 
