@@ -59,7 +59,7 @@ print-%:
 	@echo $($*)
 
 EXTRA_DIST += quickstart tests/runner tests/groups tests/lib/cases.sh tests/lib/namespace.sh tests/lib/personal.sh tests/lint tests/dist \
-	tests/road/hotplug.sh tests/road/programs.sh tests/road/quickstart.sh tests/road/unlock_by_phone.sh \
+	tests/road/hotplug.sh tests/road/piv.sh tests/road/programs.sh tests/road/quickstart.sh tests/road/unlock_by_phone.sh \
 	tests/channel/lib.sh tests/channel/bus_recording.sh tests/channel/core_image.sh tests/channel/ratio.sh tests/channel/sessions.sh tests/channel/two_programs.sh \
 	tests/fuzz/corpus tests/fuzz/device_chain_root.pem \
 	tests/budget/measure.sh tests/budget/budget.sh tests/budget/bench.sh tests/budget/table.sh

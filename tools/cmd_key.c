@@ -171,8 +171,10 @@ enum ukey_status cmd_key_generate(struct tool *t)
 		r = session_login_writer(&s);
 	if (r == UKEY_OK)
 		r = key_make(&s, &how, &ref);
-	if (r == UKEY_EXISTS && session_is_piv(&s))
+	if (r == UKEY_EXISTS && session_is_piv(&s)) {
+		tool_fail(t, r, NULL);
 		tool_hint(t, "%s", _("another slot, or --replace: then the key that is there is lost for ever"));
+	}
 	if (r == UKEY_OK)
 		r = give_id(&s, ref, id.len == 0 && !session_is_piv(&s));
 	session_close(&s);
@@ -208,7 +210,8 @@ static void list_keys(struct tool *t, const struct session *s, const struct ukey
 		ui_table_cell(table, "%s", usage);
 		ui_table_cell(table, "%s", key->certificate.exists ? _("yes") : _("no"));
 		ui_table_cell(table, "%.12s%s", id, strlen(id) > 12 ? ".." : "");
-		ui_table_cell(table, "%s%s%s%s", key->label, key->generated ? "" : _(" [imported]"),
+		ui_table_cell(table, "%s%s%s%s", key->label,
+			key->generated || session_is_piv(s) ? "" : _(" [imported]"),
 			key->always_authenticate ? _(" [PIN each time]")
 			: key->no_pin            ? _(" [no PIN]")
 						 : "",
