@@ -38,6 +38,13 @@ enum instruction {
 /* 2.1 without the version: any version of it. */
 static const uint8_t aid[] = {0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00};
 
+/* The card said something to this command, though perhaps nonsense: it is not the link, nor this machine, that failed.
+ */
+static bool is_answer(const struct card_port *p, enum ukey_status status)
+{
+	return p->sw != 0 || status == UKEY_TOKEN_PROTOCOL;
+}
+
 /* ---- commands ---------------------------------------------------------------------------------------------------- */
 
 static enum ukey_status send_once(
@@ -94,7 +101,7 @@ static enum ukey_status look_for_name(struct card_port *p, bool *there)
 
 	enum ukey_status status = send_once(p, CARD_CMD_READ, &a, &answer);
 	*there = status == UKEY_OK && piv_unwrap(builder_bytes(&answer), 0x53, &content);
-	return p->sw != 0 ? UKEY_OK : status;
+	return is_answer(p, status) ? UKEY_OK : status;
 }
 
 enum ukey_status piv_confirm(struct card_port *p, uint16_t sw, bool *again)
@@ -259,7 +266,7 @@ static enum ukey_status read_name(struct card_port *p, struct builder *answer, s
 	*out = (struct piv_chuid){0};
 	p->memory->named = false;
 	if (status != UKEY_OK)
-		return p->sw != 0 ? UKEY_OK : status;
+		return is_answer(p, status) ? UKEY_OK : status;
 	p->memory->named = piv_unwrap(builder_bytes(answer), 0x53, &content);
 	if (!p->memory->named || !piv_chuid_parse(content, out))
 		*out = (struct piv_chuid){0};
@@ -312,7 +319,7 @@ static enum ukey_status read_discovery(struct card_port *p, uint8_t *reference, 
 
 	*found = status == UKEY_OK;
 	if (status != UKEY_OK)
-		return p->sw == 0 ? status : UKEY_OK;
+		return is_answer(p, status) ? UKEY_OK : status;
 	if (!piv_unwrap(builder_bytes(&answer), PIV_DISCOVERY, &content) || !piv_discovery_parse(content, reference))
 		*reference = 0x80;
 	return UKEY_OK;
@@ -397,7 +404,7 @@ enum ukey_status piv_version(struct card_port *p, uint8_t version[3])
 
 	if (!m->version_asked) {
 		enum ukey_status status = send_once(p, CARD_CMD_READ, &a, &answer);
-		if (status != UKEY_OK && p->sw == 0)
+		if (!is_answer(p, status))
 			return status;
 		bytes_fill(m->version, 0, sizeof m->version);
 		if (status == UKEY_OK && answer.len == sizeof m->version)

@@ -19,6 +19,11 @@ tests_faults_test_driver_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_driver_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=mmap
 tests_faults_test_driver_memory_LDADD = $(driver_bench_ldadd)
 
+FAULT_TESTS += tests/faults/test_piv_memory
+tests_faults_test_piv_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_faults_test_piv_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=mmap
+tests_faults_test_piv_memory_LDADD = $(piv_bench_ldadd)
+
 FAULT_TESTS += tests/faults/test_driver_crypto_memory
 tests_faults_test_driver_crypto_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_faults_test_driver_crypto_memory_LDADD = $(driver_bench_ldadd)

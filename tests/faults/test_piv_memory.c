@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* As test_driver_memory.c, with a PIV card: every allocation fails once. */
+#include "config.h"
+
+#include "tests/wire/piv_bench.h"
+
+#include "driver/token.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static unsigned long countdown; /* 0: never */
+static bool failed;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+
+static bool due(void)
+{
+	if (countdown == 0 || --countdown > 0)
+		return false;
+	failed = true;
+	return true;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return due() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return due() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
+{
+	return due() ? MAP_FAILED : __real_mmap(at, n, prot, flags, fd, offset);
+}
+
+/* ---- the session ------------------------------------------------------------------------------------------------- */
+
+static enum ukey_status refresh(struct bench *b)
+{
+	return ukey_refresh(b->u);
+}
+
+static enum ukey_status tokens(struct bench *b)
+{
+	struct ukey_token **list;
+	size_t count;
+	enum ukey_status status = ukey_tokens(b->u, &list, &count);
+
+	if (status == UKEY_OK) {
+		assert_int_equal(count, 1);
+		if (!b->t)
+			b->t = ukey_token_ref(list[0]);
+		ukey_tokens_free(list, count);
+	}
+	return status;
+}
+
+static enum ukey_status directory(struct bench *b)
+{
+	const struct ukey_directory *d;
+	enum ukey_status status = ukey_directory(b->t, &d);
+
+	if (status != UKEY_OK)
+		return status;
+	/* Memory that is short hides no key. */
+	assert_int_equal(d->key_count, PIV_USUAL);
+	ukey_directory_unref(d);
+	return status;
+}
+
+static enum ukey_status read_certificate(struct bench *b)
+{
+	uint8_t *der;
+	size_t len;
+	enum ukey_status status = ukey_read_certificate(b->t, REF_9C, &der, &len);
+
+	if (status == UKEY_OK)
+		free(der);
+	return status;
+}
+
+static enum ukey_status login(struct bench *b)
+{
+	return ukey_login(b->t, UKEY_USER, PIN(PIV_PIN));
+}
+
+static enum ukey_status sign_with(struct bench *b, ukey_key_ref ref, enum ukey_padding padding)
+{
+	const struct ukey_scheme scheme = {.padding = padding, .hash = UKEY_SHA256};
+	static const uint8_t digest[32] = "digest";
+	uint8_t out[256];
+	size_t len = sizeof out;
+
+	return ukey_sign(b->t, ref, &scheme, digest, sizeof digest, out, &len);
+}
+
+static enum ukey_status sign_rsa(struct bench *b)
+{
+	return sign_with(b, REF_9A, UKEY_PKCS1);
+}
+
+static enum ukey_status sign_ec(struct bench *b)
+{
+	return sign_with(b, REF_9E, UKEY_ECDSA);
+}
+
+static enum ukey_status decrypt(struct bench *b)
+{
+	const struct ukey_scheme raw = {.padding = UKEY_RAW};
+	uint8_t in[256] = {0}, out[256];
+	size_t len = sizeof out;
+
+	return ukey_decrypt(b->t, REF_82, &raw, in, sizeof in, out, &len);
+}
+
+static enum ukey_status change(struct bench *b)
+{
+	return ukey_change_pin(b->t, UKEY_USER, PIN(PIV_PIN), PIN(PIV_PIN));
+}
+
+static enum ukey_status unlock(struct bench *b)
+{
+	return ukey_unlock_pin(b->t, PIN(PIV_PUK), PIN(PIV_PIN));
+}
+
+static enum ukey_status logout(struct bench *b)
+{
+	return ukey_logout(b->t);
+}
+
+static enum ukey_status reload(struct bench *b)
+{
+	ukey_token_idle(b->t);
+	return ukey_token_reload(b->t);
+}
+
+static enum ukey_status certificate_lost(struct bench *b)
+{
+	token_forget_certificates(b->t);
+	trusted_forget_cache();
+	return read_certificate(b);
+}
+
+/* Another application was selected: a card of ours behind a foreign ATR. */
+static enum ukey_status select_other(struct bench *b)
+{
+	wire(b->chip[0], SELECT_UKEY, SW_OK);
+	return sign_ec(b);
+}
+
+static enum ukey_status (*const calls[])(struct bench *b) = {refresh, tokens, directory, read_certificate, login,
+	sign_rsa, sign_ec, decrypt, change, unlock, reload, directory, login, logout, certificate_lost, select_other};
+
+static unsigned calls_with(void **state, unsigned long nth)
+{
+	unsigned hit = 0;
+
+	piv_bench_setup(state);
+	struct bench *b = *state;
+	const struct bytes atr = b->chip[0]->atr;
+	b->chip[0]->piv_only = false;
+	loop_plug(b->loop, 0, b->chip[0]);
+	b->chip[0]->atr = atr;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		failed = false;
+		countdown = nth;
+		enum ukey_status status = calls[i](b);
+		countdown = 0;
+		/* Some memory is only for convenience. */
+		if (failed && status != UKEY_OK) {
+			is(status, UKEY_MEMORY);
+			status = calls[i](b);
+		}
+		ok(status);
+		hit += failed;
+	}
+	bench_teardown(state);
+	return hit;
+}
+
+static void every_allocation_fails_once(void **state)
+{
+	unsigned failures = 0, hit;
+	unsigned long nth = 1;
+
+	while ((hit = calls_with(state, nth++)) > 0)
+		failures += hit;
+	printf("%u failed allocations\n", failures);
+	assert_true(failures > 35);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_fails_once)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
