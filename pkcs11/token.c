@@ -35,9 +35,6 @@ static CK_FLAGS token_flags(const struct ukey_token_info *info)
 		flags |= CKF_USER_PIN_TO_BE_CHANGED;
 	if (info->so_pin.must_change)
 		flags |= CKF_SO_PIN_TO_BE_CHANGED;
-	/* PIV has no command for random numbers. */
-	if (info->application == UKEY_APPLICATION_PIV)
-		flags &= ~(CK_FLAGS)CKF_RNG;
 	if (p11_prompt_on())
 		flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
 	flags |= pin_flags(&info->user_pin, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED);
@@ -130,8 +127,6 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_U
 		return rv;
 	if (p11_bad_input(pRandomData, ulRandomLen))
 		rv = CKR_ARGUMENTS_BAD;
-	else if (p11_is_piv(s->token))
-		rv = CKR_RANDOM_NO_RNG;
 	else if (ulRandomLen)
 		rv = random_of(s->token, pRandomData, ulRandomLen);
 	return p11_session_leave(s, rv);

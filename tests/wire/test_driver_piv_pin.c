@@ -39,7 +39,7 @@ static void a_blocked_pin_is_unblocked_by_the_puk(void **state)
 		assert_int_equal(user(b).tries_left, left);
 	}
 	is(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)), UKEY_PIN_BLOCKED);
-	is(ukey_unlock_pin(b->t, PIN("00000000"), PIN("135790")), UKEY_SO_PIN_INCORRECT);
+	is(ukey_unlock_pin(b->t, PIN("00000000"), PIN("135790")), UKEY_PUK_INCORRECT);
 	assert_int_equal(bench_info(b).so_pin.tries_left, 2);
 	assert_int_equal(user(b).tries_left, 0);
 	ok(ukey_unlock_pin(b->t, PIN(PIV_PUK), PIN("135790")));
@@ -62,11 +62,11 @@ static void a_blocked_puk_is_told(void **state)
 
 	piv_bench_refresh(b);
 	for (int left = 2; left >= 0; left--) {
-		is(ukey_unlock_pin(b->t, PIN("00000000"), PIN("135790")), UKEY_SO_PIN_INCORRECT);
+		is(ukey_unlock_pin(b->t, PIN("00000000"), PIN("135790")), UKEY_PUK_INCORRECT);
 		assert_int_equal(bench_info(b).so_pin.tries_left, left);
 	}
-	is(ukey_unlock_pin(b->t, PIN(PIV_PUK), PIN("135790")), UKEY_SO_PIN_BLOCKED);
-	is(ukey_change_pin(b->t, UKEY_SO, PIN(PIV_PUK), PIN("11223344")), UKEY_SO_PIN_BLOCKED);
+	is(ukey_unlock_pin(b->t, PIN(PIV_PUK), PIN("135790")), UKEY_PUK_BLOCKED);
+	is(ukey_change_pin(b->t, UKEY_SO, PIN(PIV_PUK), PIN("11223344")), UKEY_PUK_BLOCKED);
 	/* The PIN is what it was. */
 	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
 }
@@ -87,7 +87,7 @@ static void pin_and_puk_are_changed(void **state)
 	is(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)), UKEY_PIN_INCORRECT);
 	ok(ukey_login(b->t, UKEY_USER, PIN("13579024")));
 	/* The PUK lets nobody in, nor out. */
-	is(ukey_change_pin(b->t, UKEY_SO, PIN("00000000"), PIN("11223344")), UKEY_SO_PIN_INCORRECT);
+	is(ukey_change_pin(b->t, UKEY_SO, PIN("00000000"), PIN("11223344")), UKEY_PUK_INCORRECT);
 	assert_int_equal(bench_info(b).so_pin.tries_left, 2);
 	assert_int_equal(bench_info(b).role, UKEY_USER);
 	ok(ukey_change_pin(b->t, UKEY_SO, PIN(PIV_PUK), PIN("11223344")));

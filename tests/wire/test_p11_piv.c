@@ -78,7 +78,8 @@ static void the_token_says_what_it_is(void **state)
 	ok(f->C_GetTokenInfo(0, &info));
 	assert_memory_equal(info.label, "OpenUKey PIV                    ", 32);
 	assert_int_equal(info.ulMinPinLen, 6);
-	assert_int_equal(info.ulMaxPinLen, 8);
+	/* The SO's is the management key in hexadecimal digits. */
+	assert_int_equal(info.ulMaxPinLen, 64);
 	assert_true(info.flags & CKF_TOKEN_INITIALIZED);
 	assert_true(info.flags & CKF_USER_PIN_INITIALIZED);
 	assert_true(info.flags & CKF_LOGIN_REQUIRED);
