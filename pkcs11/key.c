@@ -97,11 +97,20 @@ static bool truth(struct p11_view *v, CK_ATTRIBUTE_TYPE type)
 	return yes;
 }
 
-static void take_uses(struct p11_view *v, struct p11_key *key)
+static bool may(struct p11_view *v, CK_FLAGS use)
 {
-	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++)
-		if (truth(v, uses[i].type))
-			key->may |= uses[i].use;
+	bool yes = false;
+
+	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses) && !yes; i++)
+		yes = (uses[i].use & use) && truth(v, uses[i].type);
+	return yes;
+}
+
+/* What only these ask for; signatures should not pay for it. */
+static void take_bookkeeping(struct p11_view *v, CK_FLAGS use, struct p11_key *key)
+{
+	if (!(use & (CKF_DERIVE | CKF_WRAP)))
+		return;
 	key->always_sensitive = truth(v, CKA_ALWAYS_SENSITIVE);
 	key->never_extractable = truth(v, CKA_NEVER_EXTRACTABLE);
 	key->trusted = truth(v, CKA_TRUSTED);
@@ -200,9 +209,9 @@ static CK_RV take(struct p11_view *v, const struct p11_mechanism *m, CK_FLAGS us
 		rv = CKR_KEY_TYPE_INCONSISTENT;
 	if (rv == CKR_OK && !allowed(v->object.attributes, m->type))
 		rv = CKR_MECHANISM_INVALID;
-	take_uses(v, key);
+	take_bookkeeping(v, use, key);
 	key->is_private = key->class == CKO_SECRET_KEY && v->object.is_private;
-	if (rv == CKR_OK && !(key->may & use))
+	if (rv == CKR_OK && !may(v, use))
 		rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
 	return rv;
 }

@@ -33,10 +33,9 @@ struct p11_key {
 	CK_OBJECT_HANDLE handle;
 	CK_OBJECT_CLASS class;
 	CK_KEY_TYPE type;
-	CK_FLAGS may; /* CKF_SIGN and the like */
 	bool always_authenticate;
 	bool is_private; /* a secret one: its copy here must not outlive the log-in */
-	/* bookkeeping that a derived key inherits */
+	/* bookkeeping that a derived key inherits, and wrapping asks for; known in those uses alone */
 	bool always_sensitive, never_extractable, trusted;
 	ukey_key_ref ref; /* of a private key */
 	struct crypto_pubkey public;
