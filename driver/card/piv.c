@@ -347,7 +347,8 @@ enum ukey_status piv_pin_reference(struct card_port *p, uint8_t *reference)
 	struct card_memory *m = p->memory;
 	enum ukey_status status = UKEY_OK;
 
-	if (!m->reference_known && m->notes_len > 0) {
+	/* Notes may come out of a file: they name no other than these two. */
+	if (!m->reference_known && m->notes_len > 0 && (m->notes[0] == 0x00 || m->notes[0] == 0x80)) {
 		m->pin_reference = m->notes[0];
 		m->reference_known = true;
 	}

@@ -314,7 +314,7 @@ static enum ukey_status count_retired(struct card_port *p, const struct piv_slot
 	tlv_put_u8(&b, 0xC1, (uint8_t)retired);
 	tlv_put_u8(&b, 0xC2, now.without);
 	/* Where the certificates of the others are. */
-	for (struct cursor c = cursor_of(content); now.without > 0 && tlv_next(&c, &tag, &value);)
+	for (struct cursor c = cursor_of(content); now.without > 0 && tlv_next_any(&c, &tag, &value);)
 		if (tag == 0xF3)
 			tlv_put(&b, 0xF3, value);
 	tlv_put(&b, 0xFE, BYTES_NONE);
@@ -450,6 +450,27 @@ static enum ukey_status replace(struct card_port *p, const struct piv_slot *slot
 	return status;
 }
 
+/*
+ * What libukey cannot show may be there all the same: a key of a kind that it does not know (Ed25519), a certificate
+ * that it cannot read, a retired key that the key history does not count. None of them is overwritten because nobody
+ * saw it. A key that neither has a certificate nor is told of by the card is nobody's to know.
+ */
+static enum ukey_status slot_is_free(struct card_port *p, const struct piv_slot *slot, ukey_key_ref ref)
+{
+	uint8_t *der = NULL;
+	size_t len;
+	bool told = false;
+	enum ukey_status status = piv_read_certificate(p, CARD_CERTIFICATE, ref, &der, &len);
+
+	if (status == UKEY_OK)
+		free(der);
+	if (status == UKEY_OK || status == UKEY_TOKEN_PROTOCOL || status == UKEY_TOO_LARGE)
+		return UKEY_EXISTS;
+	if (status == UKEY_NOT_FOUND)
+		status = metadata(p, slot->reference, &told);
+	return told ? UKEY_EXISTS : status;
+}
+
 enum ukey_status piv_manage_generate(struct card_port *p, const struct ukey_generate *how, struct builder *answer,
 	struct card_public *out, uint32_t *generation)
 {
@@ -467,8 +488,10 @@ enum ukey_status piv_manage_generate(struct card_port *p, const struct ukey_gene
 	status = hold(p);
 	if (status != UKEY_OK)
 		return status;
+	if (!how->replace)
+		status = slot_is_free(p, slot, (ukey_key_ref)how->ref);
 	/* A card that knows no policies might make the key all the same, and not keep them. */
-	if (policies)
+	if (status == UKEY_OK && policies)
 		status = metadata(p, REFERENCE_MANAGE, &told);
 	if (status == UKEY_OK)
 		status = told ? replace(p, slot, how, answer, out) : UKEY_NOT_SUPPORTED;

@@ -2,10 +2,13 @@
 /*
  * A PIV card that answers whatever the input says, to every operation of the card driver, over the link's own exchange
  * (61xx, 6Cxx, chains). The input is a byte of flags, a byte that chooses the ATR, and a row of answers, each a length
- * (2 bytes) and as many bytes; FFFF is a pulled card, FFFE a reset by another program, FFFD a failure of the reader.
- * After the last one the card is pulled, or (flag) says the last one for ever.
+ * (2 bytes) and as many bytes; FFFF is a pulled card, FFFE a reset by another program, FFFD a failure of the reader,
+ * FFFC the right answer to the challenge of the management key. After the last one the card is pulled, or (flag) says
+ * the last one for ever.
  */
+#include "common/crypto_secret.h"
 #include "common/exchange.h"
+#include "common/tlv.h"
 #include "driver/card/card.h"
 #include "driver/card/piv_object.h"
 #include "driver/card/piv_slot.h"
@@ -18,6 +21,7 @@ enum flags {
 	FLAG_EXTENDED = 0x01,
 	FLAG_ALL_SLOTS = 0x02,
 	FLAG_FOR_EVER = 0x04,
+	FLAG_MANAGE = 0x08,
 };
 
 #define PIN "246813"
@@ -33,16 +37,39 @@ static struct cursor answers;
 static struct bytes last;
 static bool for_ever;
 static unsigned held, transactions, apdus, pins_sent;
-static bool pin_accepted, pin_on_its_way;
+static bool pin_accepted, key_proved;
 
 /* ---- the card ---------------------------------------------------------------------------------------------------- */
+
+/* 7C { 80 witness, 81 challenge }: what a card answers that has the management key, which is all zero here. */
+static bool prove(struct bytes command, struct builder *answer)
+{
+	static const uint8_t key[24];
+	struct cursor c = cursor_of(command);
+	struct bytes template, witness, challenge;
+	const struct tlv_field fields[] = {
+		{0x80, TLV_REQUIRED, 8, 16, &witness  },
+		{0x81, TLV_REQUIRED, 8, 16, &challenge},
+	};
+	uint8_t encrypted[16];
+
+	cursor_take(&c, 4);
+	if (!tlv_unwrap(cursor_take(&c, cursor_u8(&c)), 0x7C, &template) || !tlv_parse(template, fields, 2) ||
+		!crypto_one_block(challenge.len, true, BYTES_OF(key), challenge.data, encrypted))
+		return false;
+	size_t mark = tlv_begin(answer, 0x7C);
+	tlv_put(answer, 0x82, BYTES(encrypted, challenge.len));
+	tlv_end(answer, mark);
+	builder_u16(answer, SW_OK);
+	key_proved = true;
+	return true;
+}
 
 static int scripted(void *ctx, struct bytes command, struct builder *answer)
 {
 	(void)ctx;
 	FUZZ_REQUIRE(++apdus < MOST_APDUS && held > 0 && command.len >= 4);
-	pin_on_its_way = command.data[1] == 0x20 && command.len >= 13;
-	if (pin_on_its_way) {
+	if (command.data[1] == 0x20 && command.len >= 13) {
 		FUZZ_REQUIRE(bytes_equal(BYTES(command.data + 5, 8), BYTES_OF(padded)));
 		pins_sent++;
 	}
@@ -54,6 +81,8 @@ static int scripted(void *ctx, struct bytes command, struct builder *answer)
 			return UKEY_TOKEN_RESET;
 		if (n == 0xFFFD)
 			return UKEY_COMMUNICATION;
+		if (n == 0xFFFC)
+			return prove(command, answer) ? 0 : (int)UKEY_TOKEN_REMOVED;
 		last = n <= answers.left ? cursor_take(&answers, n) : cursor_rest(&answers);
 	} else if (!for_ever) {
 		return UKEY_TOKEN_REMOVED;
@@ -106,7 +135,7 @@ static void keep(void *ctx, struct bytes certificate)
 static void begin(struct card_port *p)
 {
 	apdus = transactions = pins_sent = 0;
-	pin_accepted = false;
+	pin_accepted = key_proved = false;
 	p->sw = 0x5555;
 }
 
@@ -189,6 +218,75 @@ static void read_and_use(struct card_port *p)
 	ukey_directory_unref(d);
 }
 
+/* ---- writing, which the caller holds together -------------------------------------------------------------------- */
+
+/* The manager, or the user of a card that keeps the key behind the PIN: the card has proved that it has the key. */
+static void log_in_as_manager(struct card_port *p, const char *text)
+{
+	const struct bytes pin = BYTES((const uint8_t *)text, strlen(text));
+	uint32_t generation;
+
+	begin(p);
+	enum ukey_status status = end(p, card_piv.verify(p, UKEY_SO, pin, &generation));
+	FUZZ_REQUIRE(status != UKEY_OK || key_proved);
+	FUZZ_REQUIRE(pins_sent <= 2);
+	begin(p);
+	hold(NULL);
+	status = card_piv.authorize(p);
+	let_go(NULL);
+	FUZZ_REQUIRE(end(p, status) != UKEY_OK || key_proved);
+}
+
+static void generate(struct card_port *p, ukey_key_ref ref, enum ukey_algorithm algorithm, bool policies)
+{
+	const struct ukey_generate how = {
+		.ref = ref, .algorithm = algorithm, .touch = policies, .always_authenticate = policies};
+	uint8_t buffer[1024];
+	struct builder answer = builder_of(buffer, sizeof buffer);
+	struct card_public key;
+	uint32_t generation;
+
+	begin(p);
+	hold(NULL);
+	enum ukey_status status = card_piv.generate(p, &how, &answer, &key, &generation);
+	let_go(NULL);
+	if (end(p, status) != UKEY_OK)
+		return;
+	FUZZ_REQUIRE(fuzz_inside(key.modulus, BYTES_OF(buffer)) && fuzz_inside(key.exponent, BYTES_OF(buffer)) &&
+		     fuzz_inside(key.point, BYTES_OF(buffer)));
+	FUZZ_REQUIRE(algorithm == UKEY_P256 ? key.point.len == 65 : key.modulus.len == 256 && key.exponent.len > 0);
+}
+
+static void write_and_erase(struct card_port *p, uint8_t number)
+{
+	static const uint8_t der[300] = {0x30, 0x82, 0x01, 0x28};
+	const struct card_body body = {.certificate = BYTES_OF(der), .number = -1};
+	uint32_t generation;
+
+	begin(p);
+	hold(NULL);
+	enum ukey_status status = card_piv.write(p, CARD_CERTIFICATE, number, &body, &generation);
+	let_go(NULL);
+	end(p, status);
+	begin(p);
+	hold(NULL);
+	status = card_piv.erase(p, CARD_CERTIFICATE, number, &generation);
+	let_go(NULL);
+	end(p, status);
+}
+
+static void manage(struct card_port *p)
+{
+	log_in_as_manager(p, "000000000000000000000000000000000000000000000000");
+	generate(p, UKEY_KEY_REF(0, UKEY_SIGNATURE), UKEY_P256, true);
+	generate(p, UKEY_KEY_REF(6, UKEY_EXCHANGE), UKEY_RSA_2048, false);
+	write_and_erase(p, UKEY_KEY_REF(1, UKEY_SIGNATURE));
+	write_and_erase(p, UKEY_KEY_REF(6, UKEY_EXCHANGE));
+	log_in_as_manager(p, PIN);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
 static void change_codes(struct card_port *p)
 {
 	const struct bytes code = BYTES((const uint8_t *)"13572468", 8);
@@ -203,7 +301,7 @@ static void change_codes(struct card_port *p)
 	end(p, card_piv.logout(p, UKEY_USER));
 }
 
-static void session(struct card_port *p)
+static void session(struct card_port *p, bool managing)
 {
 	struct card_info info;
 
@@ -213,6 +311,8 @@ static void session(struct card_port *p)
 	if (end(p, card_piv.info(p, &info)) == UKEY_OK)
 		FUZZ_REQUIRE(info.token.user_pin.tries_max >= info.token.user_pin.tries_left ||
 			     info.token.user_pin.tries_left == UKEY_TRIES_UNKNOWN);
+	if (managing)
+		manage(p);
 	read_and_use(p);
 	change_codes(p);
 	selected(p);
@@ -239,6 +339,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memory.atr_len = sizeof yubikey;
 	}
 	if (!answers.failed)
-		session(&port);
+		session(&port, flags & FLAG_MANAGE);
 	return 0;
 }

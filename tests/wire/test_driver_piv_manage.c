@@ -342,6 +342,46 @@ static void a_key_in_the_place_of_another(void **state)
 	ok(piv_bench_sign(b, REF_9A));
 }
 
+/* Not in the directory, and there: no key is lost because it could not be shown. */
+static void a_slot_that_cannot_be_shown_is_not_free(void **state)
+{
+	static const uint8_t broken[] = {0x70, 0x03, 0x01, 0x02, 0x03, 0x71, 0x01, 0x00, 0xFE, 0x00};
+	struct bench *b = *state;
+	struct ukey_generate how = {.ref = -1, .algorithm = UKEY_P256, .usage = UKEY_USE_SIGN};
+	ukey_key_ref ref;
+	bool has;
+
+	piv_admin(b->chip[0]);
+	piv_generate(b->chip[0], 0x9A, 0x11, 0, 0);
+	piv_put(b->chip[0], 0x5FC105, BYTES_OF(broken), SW_OK);
+	manage(b);
+	assert_false(shown(b, REF_9A, &has));
+	is(ukey_generate(b->t, &how, &ref), UKEY_EXISTS);
+	is(generate(b, REF_9A, UKEY_P256, &ref), UKEY_EXISTS);
+	piv_get(b->chip[0], 0x5FC105, SW_OK);
+	how.ref = REF_9C;
+	ok(ukey_generate(b->t, &how, &ref));
+	/* Whoever says that it may go. */
+	how = (struct ukey_generate){.ref = REF_9A, .algorithm = UKEY_P256, .replace = true};
+	ok(ukey_generate(b->t, &how, &ref));
+	assert_true(shown(b, REF_9A, &has));
+}
+
+/* A retired key that the key history does not count; the card tells of it. */
+static void a_key_that_only_the_card_tells_of_is_not_overwritten(void **state)
+{
+	struct bench *b = *state;
+	ukey_key_ref ref;
+	bool has;
+
+	piv_admin(b->chip[0]);
+	piv_generate(b->chip[0], 0x83, 0x11, 0, 0);
+	manage(b);
+	assert_false(shown(b, UKEY_KEY_REF(5, UKEY_EXCHANGE), &has));
+	is(generate(b, UKEY_KEY_REF(5, UKEY_EXCHANGE), UKEY_P256, &ref), UKEY_EXISTS);
+	ok(generate(b, UKEY_KEY_REF(6, UKEY_EXCHANGE), UKEY_P256, &ref));
+}
+
 static void where_a_key_goes_that_names_no_place(void **state)
 {
 	struct bench *b = *state;
@@ -555,6 +595,8 @@ int main(void)
 		T(only_its_own_certificate, setup),
 		T(a_key_in_the_place_of_another, setup),
 		T(a_key_in_the_place_of_another, setup_yubico),
+		T(a_slot_that_cannot_be_shown_is_not_free, setup),
+		T(a_key_that_only_the_card_tells_of_is_not_overwritten, setup_yubico),
 		T(where_a_key_goes_that_names_no_place, setup),
 		T(wishes_that_the_card_does_not_know, setup),
 		T(wishes_that_a_yubikey_knows, setup_yubico),
