@@ -16,6 +16,20 @@ static const uint8_t ecdsa[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 
 /* r = s = 1: the form of a signature, and none of this world */
 static const uint8_t no_ecdsa[] = {0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01};
 
+#define SERIAL_SIZE 16
+
+/* Of the key: two placeholders that differ, do so in their beginning, which is all that a look at a card reads. */
+static bool put_serial(struct builder *b, struct bytes spki)
+{
+	uint8_t digest[CRYPTO_DIGEST_MAX];
+
+	if (!crypto_digest(CRYPTO_SHA256, spki, digest))
+		return false;
+	digest[0] = (digest[0] & 0x3F) | 0x40; /* positive, and no zeros in front */
+	tlv_put(b, 0x02, BYTES(digest, SERIAL_SIZE));
+	return true;
+}
+
 static void put_signature(struct builder *b, const struct crypto_pubkey *key)
 {
 	const size_t mark = tlv_begin(b, 0x03);
@@ -34,14 +48,16 @@ static void put_signature(struct builder *b, const struct crypto_pubkey *key)
 bool piv_placeholder_make(const struct crypto_pubkey *key, struct builder *der)
 {
 	const struct bytes algorithm = key->type == CRYPTO_RSA ? BYTES_OF(rsa) : BYTES_OF(ecdsa);
+	uint8_t memory[CRYPTO_SPKI_MAX];
+	struct builder spki = builder_of(memory, sizeof memory);
 	const size_t whole = tlv_begin(der, 0x30), signed_part = tlv_begin(der, 0x30);
 
-	tlv_put_u8(der, 0x02, 1);
+	bool good = crypto_pubkey_to_spki(key, &spki) && put_serial(der, builder_bytes(&spki));
 	builder_put(der, algorithm);
 	builder_put(der, BYTES_OF(name));
 	builder_put(der, BYTES_OF(validity));
 	builder_put(der, BYTES_OF(name));
-	bool good = crypto_pubkey_to_spki(key, der);
+	builder_put(der, builder_bytes(&spki));
 	tlv_end(der, signed_part);
 	builder_put(der, algorithm);
 	put_signature(der, key);

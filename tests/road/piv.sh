@@ -87,6 +87,9 @@ ex 0 "a key in 9A" "Made key 9a (P-256)." key generate --slot 9a --key p256 --ma
 ex 61 "no second one there" "or --replace: then the key that is there is lost for ever" key generate --slot 9a --key p256 --management-key-file manager
 ex 0 "it is shown" "9a" key list
 js 0 "without certificate, by its slot" '.keys == [.keys[] | select(.ref == "9a" and .id == "01" and .certificate == false)] and (.keys | length) == 1' key list
+try "for other programs a certificate by nobody stands in its place" \
+	yubico-piv-tool -r '' -a read-certificate -s 9a -o placeholder.pem
+same "that says so" "subject=CN = OpenUKey: key without certificate" "$(openssl x509 -in placeholder.pem -noout -subject)"
 ex 60 "nothing signs without a certificate" "key 9a has no certificate" sign letter --key-ref 9a --pin-file pin
 
 ex 0 "a request" "" request --key-ref 9a --subject "CN=Zhang San" --pin-file pin --output request.pem
