@@ -3,7 +3,7 @@
  * Readers and tokens of this process: what came, what went, and waiting for it.
  *
  * A refresh compares the transport's list with the last one. Only a reader whose `events` differ, or whose answer was
- * not final (busy, or its token got lost since), is asked again, with one SELECT.
+ * not final (busy, or its token got lost since), is asked again who it is.
  */
 #include "driver/context.h"
 

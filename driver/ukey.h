@@ -113,8 +113,9 @@ enum ukey_cache_state {
 UKEY_API enum ukey_cache_state ukey_cache_state(const struct ukey *u, char *path, size_t cap);
 
 /*
- * Look at all readers; ask each card that was put in since the last look who it is (1 command a new card, 0 for known
- * ones). UKEY_NO_SERVICE, UKEY_NO_PERMISSION: nothing could be looked at. UKEY_OK with no reader at all is possible.
+ * Look at all readers; ask each card that was put in since the last look who it is (1 command a token of ours, 2 any
+ * other card, 0 for known ones). UKEY_NO_SERVICE, UKEY_NO_PERMISSION: nothing could be looked at. UKEY_OK with no
+ * reader at all is possible.
  */
 UKEY_API enum ukey_status ukey_refresh(struct ukey *u);
 

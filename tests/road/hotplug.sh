@@ -190,9 +190,9 @@ try "a foreign card is met" ns_wait "$NS_PATIENCE" foreign_seen
 for _ in 1 2 3 4 5; do ask slots >/dev/null; done
 foreign_once()
 {
-	[ "$(cat foreign.said)" = 00A4 ]
+	[ "$(cat foreign.said)" = "$(printf "00A4\n00A4")" ]
 }
-try "it costs one command, a SELECT" foreign_once
+try "it costs two commands, a SELECT for each application that it could be" foreign_once
 try "and is no event" says "rv 00000008" poll
 kill "$foreign"
 wait "$foreign" 2>/dev/null

@@ -148,7 +148,7 @@ try "sign" says 'OK*' sign 0
 foreign=$!
 try "a foreign card is told" becomes "OK $one ????????????????; $two FOREIGN;*" refresh
 for _ in 1 2 3; do ask refresh >/dev/null; done
-try "it saw one command, a SELECT" equal "$(cat "$NS_DIR/foreign")" 00A4
+try "it saw two commands, a SELECT each: PIV and ours" equal "$(cat "$NS_DIR/foreign")" "$(printf "00A4\n00A4")"
 kill "$foreign"
 try "it is gone" becomes "OK $one ????????????????; $two EMPTY;*" refresh
 
