@@ -247,8 +247,8 @@ static bool is_sequence(struct bytes der)
 
 /*
  * 71 says whether the certificate is compressed: 01 since SP 800-73-3, 80 before it was said clearly, and there are
- * cards without it, or with 00 before a compressed one. But the certificate says so itself: DER begins with 30, gzip
- * with 1F 8B.
+ * cards without it, or with 00 before a compressed one. But the certificate says so itself: DER begins with 30, nothing
+ * else does.
  */
 enum ukey_status piv_certificate_parse(struct bytes content, uint8_t **der, size_t *len)
 {
@@ -266,8 +266,9 @@ enum ukey_status piv_certificate_parse(struct bytes content, uint8_t **der, size
 		uint32_t tag;
 		return certificate.data || !tlv_next_any(&c, &tag, &info) ? UKEY_NOT_FOUND : UKEY_TOKEN_PROTOCOL;
 	}
-	const enum ukey_status s = piv_is_gzip(certificate) ? piv_inflate(certificate, PIV_CERTIFICATE_MAX, der, len)
-							    : copy(certificate, der, len);
+	const enum ukey_status s = piv_is_compressed(certificate)
+					   ? piv_inflate(certificate, PIV_CERTIFICATE_MAX, der, len)
+					   : copy(certificate, der, len);
 	if (s != UKEY_OK)
 		return s;
 	if (is_sequence(BYTES(*der, *len)))
@@ -285,7 +286,7 @@ static enum piv_look look_at(struct bytes shown, size_t whole, struct bytes der)
 {
 	if (whole == 0 || der.len == 0)
 		return whole == der.len ? PIV_SAME : PIV_CHANGED;
-	if (shown.len < 2 || piv_is_gzip(shown))
+	if (shown.len < 2 || piv_is_compressed(shown))
 		return PIV_UNSURE;
 	if (whole != der.len)
 		return PIV_CHANGED;

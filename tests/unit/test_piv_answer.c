@@ -143,6 +143,7 @@ static const struct {
 	{"certificate with MSCUID 72",					with_certificate,    "53 {70 {30 05 02 03 112233} 71 {00} 72 {3132} FE {}}"                 },
 	{"certificate without 71",					    with_certificate,    "53 {70 {30 05 02 03 112233} FE {}}"                                   },
 	{"certificate alone",						 with_certificate,    "53 {70 {30 05 02 03 112233}}"                                         },
+	{"certificate of Net iD",					     with_certificate,    "53 {70 {0100 0700 789C336065621654320600023500A1} 71 {01} FE {}}"     },
 	{"certificate, 71 empty",					     with_certificate,    "53 {70 {30 05 02 03 112233} 71 {} FE {}}"                             },
 	{"certificate behind 71",					     with_certificate,    "53 {71 {00} FE {} 70 {30 05 02 03 112233}}"                           },
  /* Yubico's documentation of GET METADATA. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver/card/piv_inflate.c: one gzip member (RFC 1952), bounded, and nothing but one. */
+/* driver/card/piv_inflate.c: one gzip member (RFC 1952) or one of Net iD's, bounded, and nothing but one. */
 #include "driver/card/piv_inflate.h"
 
 #include "tests/unit/test.h"
@@ -193,13 +193,58 @@ static void what_no_card_holds_is_refused(void **state)
 	test_drop(tail);
 }
 
+#define ZLIB "789CCB48CDC9C95708F00CE302001406032E" /* what Python's zlib made of it */
+
+/* Net iD's form: 01 00, length, zlib. */
+static void what_net_id_wrote_is_read(void **state)
+{
+	static const struct {
+		const char *in;
+		enum ukey_status status;
+	} rows[] = {
+		{"0100 0A00" ZLIB,                                 UKEY_OK            },
+		{"0100 0900" ZLIB,                                 UKEY_TOKEN_PROTOCOL}, /* it holds more than it says */
+		{"0100 0B00" ZLIB,                                 UKEY_TOKEN_PROTOCOL}, /* less */
+		{"0100 000A" ZLIB,                                 UKEY_TOKEN_PROTOCOL}, /* the other order */
+		{"0100 0040" ZLIB,                                 UKEY_TOKEN_PROTOCOL}, /* 16384, as much as may be */
+		{"0100 0140" ZLIB,                                 UKEY_TOO_LARGE     },
+		{"0100 0000" ZLIB,                                 UKEY_TOKEN_PROTOCOL},
+		{"0100 0000 789C030000000001",                     UKEY_TOKEN_PROTOCOL}, /* nothing in it */
+		{"0100 0A00" ZLIB "00",                            UKEY_TOKEN_PROTOCOL},
+		{"0100 0A00 789CCB48CDC9C95708F00CE302001406032F", UKEY_TOKEN_PROTOCOL}, /* checksum */
+		{"0100 0A00" HEADER STREAM TRAILER,                UKEY_TOKEN_PROTOCOL},
+		{"0101 0A00" ZLIB,                                 UKEY_TOKEN_PROTOCOL},
+		{"0100 0A",					UKEY_TOKEN_PROTOCOL},
+		{"0100",					   UKEY_TOKEN_PROTOCOL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (status_of_hex(rows[i].in) != rows[i].status) {
+			print_message("%s\n", rows[i].in);
+			fail();
+		}
+	struct bytes b = test_hex(rows[0].in);
+	uint8_t *out = NULL;
+	size_t len = 0;
+	assert_int_equal(piv_inflate(b, 10, &out, &len), UKEY_OK);
+	assert_bytes_hex(BYTES(out, len), "68656C6C6F205049560A");
+	free(out);
+	assert_int_equal(piv_inflate(b, 9, &out, &len), UKEY_TOO_LARGE);
+	for (size_t n = 0; n < b.len; n++)
+		assert_int_equal(status_of(BYTES(b.data, n), MAX), UKEY_TOKEN_PROTOCOL);
+	test_drop(b);
+}
+
 static void it_is_known_by_its_first_bytes(void **state)
 {
 	(void)state;
-	assert_true(piv_is_gzip(BYTES((const uint8_t *)"\x1F\x8B", 2)));
-	assert_false(piv_is_gzip(BYTES((const uint8_t *)"\x1F", 1)));
-	assert_false(piv_is_gzip(BYTES((const uint8_t *)"\x30\x8B\x08", 3)));
-	assert_false(piv_is_gzip(BYTES_NONE));
+	assert_true(piv_is_compressed(BYTES((const uint8_t *)"\x1F\x8B", 2)));
+	assert_true(piv_is_compressed(BYTES((const uint8_t *)"\x01\0\x05", 3)));
+	assert_false(piv_is_compressed(BYTES((const uint8_t *)"\x1F", 1)));
+	assert_false(piv_is_compressed(BYTES((const uint8_t *)"\x01\x01", 2)));
+	assert_false(piv_is_compressed(BYTES((const uint8_t *)"\x30\x8B\x08", 3)));
+	assert_false(piv_is_compressed(BYTES_NONE));
 }
 
 int main(void)
@@ -212,6 +257,7 @@ int main(void)
 		cmocka_unit_test(the_bound_is_exact),
 		cmocka_unit_test(a_bomb_is_refused),
 		cmocka_unit_test(what_no_card_holds_is_refused),
+		cmocka_unit_test(what_net_id_wrote_is_read),
 		cmocka_unit_test(it_is_known_by_its_first_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

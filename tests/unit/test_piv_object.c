@@ -305,6 +305,7 @@ static void a_look_at_something_else(void **state)
 		{"53 84 000003F3 70 84 000003E8 30 82 03 E4",     PIV_UNSURE,  PIV_CHANGED},
 		{"53 84 000003F3 70 84 000003E8 30 82 03 E3",     PIV_CHANGED, PIV_CHANGED},
 		{"53 82 03F3 70 82 03E8 1F",                      PIV_UNSURE,  PIV_CHANGED},
+		{"53 82 03F3 70 82 03E8 01 00 05 07",             PIV_UNSURE,  PIV_CHANGED},
 		{"53 82 03F3 70 82 03E8 1F 8B 08 00",             PIV_UNSURE,  PIV_CHANGED},
 	};
 	struct bytes der = sequence(1000);
