@@ -159,8 +159,44 @@ static enum ukey_status select_other(struct bench *b)
 	return sign_ec(b);
 }
 
+/* ---- what changes the card ---- */
+
+#define REF_83 UKEY_KEY_REF(5, UKEY_EXCHANGE)
+
+static enum ukey_status manage(struct bench *b)
+{
+	return ukey_login(b->t, UKEY_SO, PIN(KEY_OURS));
+}
+
+static enum ukey_status generate(struct bench *b)
+{
+	const struct ukey_generate how = {.ref = REF_83, .algorithm = UKEY_P256, .replace = true};
+	ukey_key_ref ref;
+
+	return ukey_generate(b->t, &how, &ref);
+}
+
+static enum ukey_status write_certificate(struct bench *b)
+{
+	const unsigned long nth = countdown;
+	size_t len;
+
+	countdown = 0;
+	uint8_t *der = bench_certificate_for(b, REF_83, 0, &len);
+	countdown = nth;
+	enum ukey_status status = ukey_write_certificate(b->t, REF_83, der, len, NULL);
+	free(der);
+	return status;
+}
+
+static enum ukey_status erase_certificate(struct bench *b)
+{
+	return ukey_delete_certificate(b->t, REF_83);
+}
+
 static enum ukey_status (*const calls[])(struct bench *b) = {refresh, tokens, directory, read_certificate, login,
-	sign_rsa, sign_ec, decrypt, change, unlock, reload, directory, login, logout, certificate_lost, select_other};
+	sign_rsa, sign_ec, decrypt, change, unlock, reload, directory, login, logout, certificate_lost, select_other,
+	manage, generate, write_certificate, erase_certificate, logout};
 
 static unsigned calls_with(void **state, unsigned long nth)
 {
