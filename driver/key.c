@@ -57,24 +57,25 @@ static int place(struct ukey_token *t, const struct ukey_generate *how, unsigned
 	return turn < REF_COUNT / 2 ? (int)UKEY_KEY_REF(turn, how->pair) : -1;
 }
 
-/* The first of them whose container is not there. */
-static enum ukey_status choose_free(struct ukey_token *t, const struct ukey_directory *d, struct ukey_generate *how)
+/* The first of them, from this turn on, whose container is not there. */
+static enum ukey_status choose_free(
+	struct ukey_token *t, const struct ukey_directory *d, struct ukey_generate *how, unsigned *turn)
 {
-	unsigned turn = 0;
-	int ref = place(t, how, turn);
+	int ref = place(t, how, *turn);
 
 	while (ref >= 0 && directory_container(d, (uint8_t)(ref / 2)))
-		ref = place(t, how, ++turn);
-	how->ref = ref;
-	if (ref >= 0)
+		ref = place(t, how, ++*turn);
+	if (ref >= 0) {
+		how->ref = ref;
 		return UKEY_OK;
-	/* The one that was named, or none that is made for this. */
-	if (t->card->place && turn < 2)
-		return turn == 1 ? UKEY_EXISTS : UKEY_KEY_USAGE;
+	}
+	/* None is made for this; or the one that was named is taken. */
+	if (t->card->place && place(t, how, 1) < 0)
+		return place(t, how, 0) < 0 ? UKEY_KEY_USAGE : UKEY_EXISTS;
 	return UKEY_TOKEN_FULL;
 }
 
-enum ukey_status key_choose_place(struct ukey_token *t, struct ukey_generate *how)
+static enum ukey_status choose(struct ukey_token *t, struct ukey_generate *how, unsigned *turn)
 {
 	const struct ukey_directory *d;
 	struct ukey_token_info info;
@@ -85,7 +86,7 @@ enum ukey_status key_choose_place(struct ukey_token *t, struct ukey_generate *ho
 	ukey_token_info(t, &info);
 	const bool named = how->ref >= 0;
 	if (!named)
-		status = choose_free(t, d, how);
+		status = choose_free(t, d, how, turn);
 	if (status == UKEY_OK) {
 		const unsigned number = (unsigned)how->ref / 2;
 		const struct ukey_container *c = directory_container(d, (uint8_t)number);
@@ -99,6 +100,13 @@ enum ukey_status key_choose_place(struct ukey_token *t, struct ukey_generate *ho
 	}
 	ukey_directory_unref(d);
 	return status;
+}
+
+enum ukey_status key_choose_place(struct ukey_token *t, struct ukey_generate *how)
+{
+	unsigned turn = 0;
+
+	return choose(t, how, &turn);
 }
 
 static enum ukey_status generate(struct ukey_token *t, struct ukey_generate *how)
@@ -128,7 +136,8 @@ static enum ukey_status generate(struct ukey_token *t, struct ukey_generate *how
 
 enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate *how, ukey_key_ref *ref)
 {
-	struct ukey_generate exact = *how;
+	struct ukey_generate exact;
+	unsigned turn = 0;
 	enum ukey_status status = key_check(t, how);
 
 	if (status != UKEY_OK)
@@ -136,9 +145,13 @@ enum ukey_status ukey_generate(struct ukey_token *t, const struct ukey_generate 
 	status = token_begin_writing(t, false);
 	if (status != UKEY_OK)
 		return status;
-	status = key_choose_place(t, &exact);
-	if (status == UKEY_OK)
-		status = generate(t, &exact);
+	/* In a place that seems free there may be what the directory cannot show: then the next one. */
+	do {
+		exact = *how;
+		status = choose(t, &exact, &turn);
+		if (status == UKEY_OK)
+			status = generate(t, &exact);
+	} while (status == UKEY_EXISTS && how->ref < 0 && exact.ref >= 0 && t->card->place && ++turn > 0);
 	if (status == UKEY_OK && ref)
 		*ref = (ukey_key_ref)exact.ref;
 	return token_finish_writing(t, status);

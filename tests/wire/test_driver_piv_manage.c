@@ -356,11 +356,15 @@ static void a_slot_that_cannot_be_shown_is_not_free(void **state)
 	piv_put(b->chip[0], 0x5FC105, BYTES_OF(broken), SW_OK);
 	manage(b);
 	assert_false(shown(b, REF_9A, &has));
-	is(ukey_generate(b->t, &how, &ref), UKEY_EXISTS);
 	is(generate(b, REF_9A, UKEY_P256, &ref), UKEY_EXISTS);
-	piv_get(b->chip[0], 0x5FC105, SW_OK);
-	how.ref = REF_9C;
+	how.id = (const uint8_t *)"\x01";
+	how.id_len = 1;
+	is(ukey_generate(b->t, &how, &ref), UKEY_EXISTS);
+	/* Who names no place gets the next one. */
+	how.id_len = 0;
 	ok(ukey_generate(b->t, &how, &ref));
+	assert_int_equal(ref, REF_9C);
+	piv_get(b->chip[0], 0x5FC105, SW_OK);
 	/* Whoever says that it may go. */
 	how = (struct ukey_generate){.ref = REF_9A, .algorithm = UKEY_P256, .replace = true};
 	ok(ukey_generate(b->t, &how, &ref));
