@@ -24,6 +24,9 @@ tracked()
 	fi
 }
 
+# Where none is found every rule would hold: an unpacked release in a folder that another repository ignores.
+[ -n "$(tracked '*.c')" ] || { echo "no file of the project is found in $top"; exit 1; }
+
 # shell_files: every shell script, by name or by its first line.
 shell_files()
 {
