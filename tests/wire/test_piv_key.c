@@ -230,6 +230,30 @@ static void version_serial_and_metadata(void **state)
 	ramtoken_free(t);
 }
 
+/* Who is given the codes that everybody knows is told so. */
+static void known_codes_are_called_known(void **state)
+{
+	static const struct {
+		const char *template, *pin, *puk, *key;
+	} rows[] = {
+		{"8006313233343536 8108" PUK_12345678 "821903" KEY_KNOWN, "01", "01", "01"},
+		{"8006313233343536 8108" PUK_OURS "821903" KEY_OURS,      "01", "00", "00"},
+		{"8006323436383133 8108" PUK_12345678 "821903" KEY_OURS,  "00", "01", "00"},
+		{"8006323436383133 8108" PUK_OURS "821903" KEY_KNOWN,     "00", "00", "01"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ramtoken *t = ramtoken_new(NULL);
+		assert_int_equal(piv_initialize(t, ALL, rows[i].template), SW_OK);
+		piv_select(t);
+		assert_memory_equal(wire_text(wire(t, "00F7008000", SW_OK)) + 10, rows[i].pin, 2);
+		assert_memory_equal(wire_text(wire(t, "00F7008100", SW_OK)) + 10, rows[i].puk, 2);
+		assert_memory_equal(wire_text(wire(t, "00F7009B00", SW_OK)) + 18, rows[i].key, 2);
+		ramtoken_free(t);
+	}
+}
+
 static void retries_and_management_key(void **state)
 {
 	struct ramtoken *t = piv_token(ALL);
@@ -383,6 +407,7 @@ int main(void)
 		cmocka_unit_test(touch_policy),
 		cmocka_unit_test(without_the_switch_there_are_none),
 		cmocka_unit_test(version_serial_and_metadata),
+		cmocka_unit_test(known_codes_are_called_known),
 		cmocka_unit_test(retries_and_management_key),
 		cmocka_unit_test(reset_takes_piv_and_nothing_else),
 		cmocka_unit_test(attestation),

@@ -75,6 +75,7 @@ static const struct misuse get_data[] = {
 	{"GET DATA: an object that does not exist", {{"00CB3FFF055C035FC10400", SW_NOT_FOUND}}},
 	{"GET DATA: a tag beside the last one", {{"00CB3FFF055C035FC12400", SW_NOT_FOUND}}},
 	{"GET DATA: discovery with zeros before its tag", {{"00CB3FFF045C02007E00", SW_NOT_FOUND}}},
+	{"GET DATA: the attestation certificate of a token that has none", {{"00CB3FFF055C035FFF0100", SW_NOT_FOUND}}},
 	{"GET DATA: the object identifier of our own application", {{"00CB3FFF045C02000200", SW_NOT_FOUND}}},
 };
 
@@ -219,6 +220,8 @@ static const struct misuse authenticate[] = {
 static const struct misuse management_key[] = {
 	{"a response to nothing", {{"0087039B0C7C0A82081122334455667788", SW_SECURITY_STATUS}}},
 	{"a witness decrypted that nobody gave", {{"0087039B167C148008112233445566778881081122334455667788", SW_SECURITY_STATUS}}},
+	{"a witness decrypted wrongly", {{"0087039B047C02800000", SW_OK},
+		{"0087039B167C148008112233445566778881081122334455667788", SW_SECURITY_STATUS}}},
 	{"a response shorter than the block", {{"0087039B047C02810000", SW_OK}, {"0087039B0B7C09820711223344556677", SW_SECURITY_STATUS}}},
 	{"a response longer than the block", {{"0087039B047C02810000", SW_OK},
 		{"0087039B147C12821011223344556677881122334455667788", SW_SECURITY_STATUS}}},
