@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver/card/sw.c against doc/token-protocol.md 3: every command, every status word. */
-#include "driver/card/card.h"
+/*
+ * driver/card/sw.c against doc/token-protocol.md 3: every command, every status word. And what PIV's mean
+ * (driver/card/piv_sw.c, SP 800-73-4 part 2), and its slots (piv_slot.c, part 1 table 4b).
+ */
+#include "driver/card/piv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,12 +111,104 @@ static void tries(void **state)
 	assert_int_equal(card_tries(0x9000), -1);
 }
 
+/* ---- PIV --------------------------------------------------------------------------------------------------------- */
+
+static void only_9000_is_success_of_piv(void **state)
+{
+	(void)state;
+	for (int c = 0; c < CARD_COMMANDS; c++)
+		for (uint32_t sw = 0; sw <= 0xFFFF; sw++) {
+			enum ukey_status s = piv_status((enum card_command)c, (uint16_t)sw);
+			assert_int_equal(s == UKEY_OK, sw == SW_OK);
+			assert_true(s < UKEY_STATUS_COUNT);
+		}
+}
+
+static const struct {
+	enum card_command command;
+	uint16_t sw;
+	enum ukey_status status;
+} piv_rows[] = {
+	{CARD_CMD_SELECT,      0x6A82, UKEY_FOREIGN_CARD    },
+	{CARD_CMD_SELECT,      0x6999, UKEY_FOREIGN_CARD    },
+	{CARD_CMD_VERIFY_USER, 0x63C2, UKEY_PIN_INCORRECT   },
+	{CARD_CMD_VERIFY_USER, 0x6300, UKEY_PIN_INCORRECT   },
+	{CARD_CMD_VERIFY_USER, 0x6983, UKEY_PIN_BLOCKED     },
+	{CARD_CMD_VERIFY_USER, 0x6A80, UKEY_PIN_LENGTH      },
+	{CARD_CMD_VERIFY_USER, 0x6982, UKEY_NOT_SUPPORTED   },
+	{CARD_CMD_CHANGE_USER, 0x63C0, UKEY_PIN_INCORRECT   },
+	{CARD_CMD_CHANGE_USER, 0x6985, UKEY_PIN_POLICY      },
+	{CARD_CMD_CHANGE_SO,   0x63C0, UKEY_SO_PIN_INCORRECT},
+	{CARD_CMD_CHANGE_SO,   0x6983, UKEY_SO_PIN_BLOCKED  },
+	{CARD_CMD_CHANGE_SO,   0x6A88, UKEY_NOT_SUPPORTED   },
+	{CARD_CMD_UNLOCK,      0x63C1, UKEY_SO_PIN_INCORRECT},
+	{CARD_CMD_UNLOCK,      0x6983, UKEY_SO_PIN_BLOCKED  },
+	{CARD_CMD_UNLOCK,      0x6A80, UKEY_PIN_POLICY      },
+	{CARD_CMD_LOGOUT,      0x6A86, UKEY_NOT_SUPPORTED   },
+	{CARD_CMD_READ,        0x6A82, UKEY_NOT_FOUND       },
+	{CARD_CMD_READ,        0x6982, UKEY_NOT_LOGGED_IN   },
+	{CARD_CMD_SIGN,        0x6982, UKEY_NOT_LOGGED_IN   },
+	{CARD_CMD_SIGN,        0x6A80, UKEY_DATA_INVALID    },
+	{CARD_CMD_SIGN,        0x6A86, UKEY_NOT_FOUND       },
+	{CARD_CMD_SIGN,        0x6A88, UKEY_NOT_FOUND       },
+	{CARD_CMD_DECRYPT,     0x6A80, UKEY_DECRYPT_FAILED  },
+	{CARD_CMD_DERIVE,      0x6A80, UKEY_DATA_INVALID    },
+	{CARD_CMD_DERIVE,      0x6581, UKEY_TOKEN_FAILURE   },
+	{CARD_CMD_SIGN,        0x1234, UKEY_TOKEN_PROTOCOL  },
+};
+
+static void meanings_of_piv(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof piv_rows / sizeof piv_rows[0]; i++)
+		assert_int_equal(piv_status(piv_rows[i].command, piv_rows[i].sw), piv_rows[i].status);
+}
+
+/* After these a command is never sent a second time: it was PIV that counted a try, or did it. */
+static void what_counts_a_try_is_nobody_elses_word(void **state)
+{
+	(void)state;
+	for (int c = 0; c < CARD_COMMANDS; c++) {
+		for (uint16_t x = 0; x < 16; x++) {
+			assert_false(piv_is_strange((enum card_command)c, (uint16_t)(0x63C0 | x)));
+			assert_false(piv_is_strange((enum card_command)c, (uint16_t)(0x6300 | x)));
+		}
+		assert_false(piv_is_strange((enum card_command)c, SW_PIN_BLOCKED));
+		assert_false(piv_is_strange((enum card_command)c, SW_OK));
+		assert_true(piv_is_strange((enum card_command)c, SW_INS_NOT_SUPPORTED));
+	}
+	/* An object that is not there is everyday's. */
+	assert_false(piv_is_strange(CARD_CMD_READ, SW_NOT_FOUND));
+}
+
+static void slots_of_piv(void **state)
+{
+	static const uint8_t four[] = {0x9A, 0x9C, 0x9D, 0x9E};
+	static const uint32_t objects[] = {0x5FC105, 0x5FC10A, 0x5FC10B, 0x5FC101};
+
+	(void)state;
+	for (unsigned i = 0; i < PIV_SLOTS; i++) {
+		const struct piv_slot *s = &piv_slots[i];
+		assert_int_equal(s->reference, i < 4 ? four[i] : 0x82 + i - 4);
+		assert_int_equal(s->object, i < 4 ? objects[i] : 0x5FC10D + i - 4);
+		assert_int_equal(piv_slot_number(s), i);
+		assert_ptr_equal(piv_slot_of(UKEY_KEY_REF(i, s->pair)), s);
+		assert_null(piv_slot_of(UKEY_KEY_REF(i, 1 - s->pair)));
+	}
+	assert_null(piv_slot_of(UKEY_KEY_REF(24, UKEY_SIGNATURE)));
+	assert_null(piv_slot_of(255));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_9000_is_success),
 		cmocka_unit_test(meanings),
 		cmocka_unit_test(tries),
+		cmocka_unit_test(only_9000_is_success_of_piv),
+		cmocka_unit_test(meanings_of_piv),
+		cmocka_unit_test(what_counts_a_try_is_nobody_elses_word),
+		cmocka_unit_test(slots_of_piv),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
