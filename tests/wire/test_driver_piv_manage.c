@@ -218,6 +218,43 @@ static void the_users_pin_opens_the_key_behind_it(void **state)
 	ok(generate(b, REF_9C, UKEY_P256, &ref));
 }
 
+/* Who is out by a wrong PIN leaves no manager behind, either. */
+static void a_wrong_pin_ends_the_managers_time_too(void **state)
+{
+	static const uint8_t cert[] = {0x70, 0x01, 0x30, 0x71, 0x01, 0x00, 0xFE, 0x00};
+	struct bench *b = *state;
+	ukey_key_ref ref;
+
+	protect(b, false);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+	ok(generate(b, REF_9A, UKEY_P256, &ref));
+	is(ukey_login_again(b->t, PIN(PIV_WRONG_PIN)), UKEY_PIN_INCORRECT);
+	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+	ukey_token_idle(b->t);
+	piv_select(b->chip[0]);
+	piv_put(b->chip[0], 0x5FC105, BYTES_OF(cert), SW_SECURITY_STATUS);
+}
+
+/* The PIN was right and the key behind it is not: the PIN's log-in ends as well. */
+static void a_key_behind_the_pin_that_is_not_the_cards(void **state)
+{
+	uint8_t printed[28] = {0x88, 0x1A, 0x89, 0x18, 1, 2, 3};
+	struct bench *b = *state;
+	ukey_key_ref ref;
+
+	protect(b, false);
+	piv_select(b->chip[0]);
+	piv_admin(b->chip[0]);
+	piv_put(b->chip[0], 0x5FC109, BYTES_OF(printed), SW_OK);
+	loop_reset(b->loop, 0);
+	is(ukey_login(b->t, UKEY_SO, PIN(PIV_PIN)), UKEY_MANAGEMENT_KEY_INCORRECT);
+	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+	wire(b->chip[0], "00200080", SW_TRIES_LEFT | 3);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+	is(generate(b, REF_9A, UKEY_P256, &ref), UKEY_MANAGEMENT_KEY_INCORRECT);
+	assert_int_equal(bench_info(b).role, UKEY_USER);
+}
+
 static void a_pin_that_opens_nothing_is_not_tried(void **state)
 {
 	struct bench *b = *state;
@@ -424,6 +461,21 @@ static void where_a_key_goes_that_names_no_place(void **state)
 	is(generate(b, REF_9A, UKEY_P521, &ref), UKEY_ALGORITHM);
 }
 
+/* 9E's keys are anybody's who has the card: none gets there that was not sent there. */
+static void nothing_goes_to_9e_by_itself(void **state)
+{
+	static const ukey_key_ref want[] = {REF_9A, REF_9C, REF_9D, REF_82};
+	const struct ukey_generate how = {.ref = -1, .algorithm = UKEY_P256, .usage = UKEY_USE_SIGN};
+	struct bench *b = *state;
+	ukey_key_ref ref;
+
+	manage(b);
+	for (size_t i = 0; i < sizeof want; i++) {
+		ok(ukey_generate(b->t, &how, &ref));
+		assert_int_equal(ref, want[i]);
+	}
+}
+
 /* A card without Yubico's extensions might make such a key, and forget the wish. */
 static void wishes_that_the_card_does_not_know(void **state)
 {
@@ -592,6 +644,8 @@ int main(void)
 		T(an_aes_key_is_found_by_its_length, setup_aes),
 		T(the_log_shows_no_key, setup),
 		T(the_users_pin_opens_the_key_behind_it, setup),
+		T(a_wrong_pin_ends_the_managers_time_too, setup),
+		T(a_key_behind_the_pin_that_is_not_the_cards, setup),
 		T(a_pin_that_opens_nothing_is_not_tried, setup),
 		T(a_key_derived_from_the_pin, setup_yubico),
 		T(a_key_from_its_making_to_its_certificate, setup),
@@ -602,6 +656,7 @@ int main(void)
 		T(a_slot_that_cannot_be_shown_is_not_free, setup),
 		T(a_key_that_only_the_card_tells_of_is_not_overwritten, setup_yubico),
 		T(where_a_key_goes_that_names_no_place, setup),
+		T(nothing_goes_to_9e_by_itself, setup),
 		T(wishes_that_the_card_does_not_know, setup),
 		T(wishes_that_a_yubikey_knows, setup_yubico),
 		T(pulled_out_while_it_writes, setup),
