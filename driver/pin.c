@@ -240,7 +240,8 @@ enum ukey_status ukey_logout(struct ukey_token *t)
 	const enum ukey_role now = role_now(t);
 	if (now != UKEY_NOBODY) {
 		status = t->card->logout(&t->port, now);
-		if (status == UKEY_NOT_SUPPORTED)
+		/* Our own application knows how: from it that is somebody else's answer on the bus. */
+		if (status == UKEY_NOT_SUPPORTED && t->info.application != UKEY_APPLICATION_OWN)
 			status = log_out_by_reset(t);
 		/* A reset logged out as well. */
 		if (status == UKEY_TOKEN_RESET)
