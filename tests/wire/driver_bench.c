@@ -182,6 +182,15 @@ uint8_t *bench_certificate_for(struct bench *b, ukey_key_ref ref, size_t filler,
 	return der;
 }
 
+void bench_certify(struct bench *b, ukey_key_ref ref, size_t filler)
+{
+	size_t len;
+	uint8_t *der = bench_certificate_for(b, ref, filler, &len);
+
+	ok(ukey_write_certificate(b->t, ref, der, len, NULL));
+	free(der);
+}
+
 struct crypto_pubkey bench_public(struct bench *b, ukey_key_ref ref, const struct ukey_directory **d)
 {
 	ok(ukey_directory(b->t, d));

@@ -51,6 +51,8 @@ struct ukey_token_info bench_info(struct bench *b);
 uint8_t *bench_certificate(struct bytes spki, size_t filler, size_t *len);
 /* For the token's key. */
 uint8_t *bench_certificate_for(struct bench *b, ukey_key_ref ref, size_t filler, size_t *len);
+/* The same, written to the key. */
+void bench_certify(struct bench *b, ukey_key_ref ref, size_t filler);
 /* The public key of a key on the token, for checking; *d must be unreferenced after. */
 struct crypto_pubkey bench_public(struct bench *b, ukey_key_ref ref, const struct ukey_directory **d);
 

@@ -96,9 +96,7 @@ static void listing_cold_costs_one_and_one_a_certificate(void **state)
 	bench_login(b, UKEY_USER);
 	for (int ref = 0; ref < 6; ref += 2) {
 		bench_generate(b, ref, UKEY_P256, 0);
-		der = bench_certificate_for(b, (ukey_key_ref)ref, 0, &len);
-		ok(ukey_write_certificate(b->t, (ukey_key_ref)ref, der, len, NULL));
-		free(der);
+		bench_certify(b, (ukey_key_ref)ref, 0);
 	}
 	/* Another process, of a user who knows nothing. */
 	trusted_forget_cache();

@@ -363,8 +363,8 @@ static void short_readers_work_as_well(void **state)
 	struct bench *b = *state;
 	struct loop_reader *r = &b->loop->readers[0];
 	const struct ukey_scheme pkcs1 = {.padding = UKEY_PKCS1, .hash = UKEY_SHA256};
-	uint8_t digest[32] = {1}, out[512], *der;
-	size_t len = sizeof out, der_len;
+	uint8_t digest[32] = {1}, out[512];
+	size_t len = sizeof out;
 	static uint8_t many[5000];
 
 	for (int tells = 0; tells < 2; tells++) {
@@ -374,9 +374,7 @@ static void short_readers_work_as_well(void **state)
 		const unsigned long begins = r->begins;
 		bench_login(b, UKEY_USER);
 		bench_generate(b, 2 * tells, UKEY_RSA_4096, 0);
-		der = bench_certificate_for(b, (ukey_key_ref)(2 * tells), 5000, &der_len);
-		ok(ukey_write_certificate(b->t, (ukey_key_ref)(2 * tells), der, der_len, NULL));
-		free(der);
+		bench_certify(b, (ukey_key_ref)(2 * tells), 5000);
 		len = sizeof out;
 		ok(ukey_sign(b->t, (ukey_key_ref)(2 * tells), &pkcs1, digest, 32, out, &len));
 		ok(ukey_random(b->t, many, sizeof many));

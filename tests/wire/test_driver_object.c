@@ -49,14 +49,10 @@ static void attributes_change(void **state)
 {
 	struct bench *b = *state;
 	const struct ukey_directory *d;
-	uint8_t *der;
-	size_t len;
 
 	bench_login(b, UKEY_USER);
 	bench_generate(b, 0, UKEY_P256, 0);
-	der = bench_certificate_for(b, 0, 0, &len);
-	ok(ukey_write_certificate(b->t, 0, der, len, NULL));
-	free(der);
+	bench_certify(b, 0, 0);
 	ok(ukey_set_key_attributes(b->t, 0, (const uint8_t *)"\x09\x08\x07", 3, "neu", NULL));
 	ok(ukey_set_key_attributes(b->t, 0, NULL, 0, NULL, "Zertifikat"));
 	ok(ukey_set_container_name(b->t, 0, "Schrank"));
