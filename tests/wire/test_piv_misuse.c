@@ -13,9 +13,13 @@
 #define ALL      (PIV_FLAGS | PIV_YUBICO)
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 /* 32 bytes, 48 bytes */
-#define ONES_32 "1111111111111111111111111111111111111111111111111111111111111111"
-#define ONES_48 ONES_32 "11111111111111111111111111111111"
-#define POINT   "04" ONES_32 ONES_32 /* not on the curve */
+#define ONES_32  "1111111111111111111111111111111111111111111111111111111111111111"
+#define ONES_48  ONES_32 "11111111111111111111111111111111"
+#define NO_POINT "04" ONES_32 ONES_32
+/* the generator of P-256 */
+#define POINT                                                                                                          \
+	"046B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"                                           \
+	"4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5"
 
 struct misuse {
 	const char *name;
@@ -207,7 +211,7 @@ static const struct misuse authenticate[] = {
 	{"an object of nobody in 7C", {{"0087119A0A7C088200810101A00101", SW_WRONG_DATA}}},
 	{"ECDH with the authentication key", {{"0087119A477C4582008541" POINT, SW_WRONG_DATA}}},
 	{"ECDH with the signature key", {{"0020008008" PIN_246813, SW_OK}, {"0087119C477C4582008541" POINT, SW_WRONG_DATA}}},
-	{"ECDH with a point off the curve", {{"0087119D477C4582008541" POINT, SW_WRONG_DATA}}},
+	{"ECDH with a point off the curve", {{"0087119D477C4582008541" NO_POINT, SW_WRONG_DATA}}},
 	{"ECDH with half a point", {{"0087119D277C258200852102" ONES_32, SW_WRONG_DATA}}},
 	{"ECDH with the point at infinity", {{"0087119D077C058200850100", SW_WRONG_DATA}}},
 	{"ECDH with a point of the other curve", {{"0087119D677C658200856104" ONES_48 ONES_48, SW_WRONG_DATA}}},
