@@ -104,6 +104,19 @@ static enum ukey_status look_for_name(struct card_port *p, bool *there)
 	return is_answer(p, status) ? UKEY_OK : status;
 }
 
+/* What a card without a name (a new YubiKey) has there: the PIV card application's PIN, whose state it tells. */
+static enum ukey_status look_for_pin(struct card_port *p, bool *there)
+{
+	const struct apdu a = {.ins = INS_VERIFY, .p2 = 0x80};
+	enum ukey_status status = send_once(p, CARD_CMD_VERIFY_USER, &a, NULL);
+
+	*there = status == UKEY_OK || card_tries(p->sw) >= 0;
+	return is_answer(p, status) ? UKEY_OK : status;
+}
+
+/*
+ * A selection comes last: it ends all log-ins on some cards, that of the management key too, though PIV was selected.
+ */
 enum ukey_status piv_confirm(struct card_port *p, uint16_t sw, bool *again)
 {
 	uint8_t buffer[SMALL_ANSWER_MAX];
@@ -114,8 +127,8 @@ enum ukey_status piv_confirm(struct card_port *p, uint16_t sw, bool *again)
 
 	*again = false;
 	/* The link is the same: it is the same card, and what is not known is only who is selected on it. */
-	if (sw != SW_INS_NOT_SUPPORTED && sw != SW_CLA_NOT_SUPPORTED && p->memory->named)
-		status = look_for_name(p, &there);
+	if (sw != SW_INS_NOT_SUPPORTED && sw != SW_CLA_NOT_SUPPORTED)
+		status = p->memory->named ? look_for_name(p, &there) : look_for_pin(p, &there);
 	if (status != UKEY_OK || there)
 		return status;
 	status = select_application(p, &answer);

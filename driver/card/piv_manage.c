@@ -24,6 +24,7 @@ enum instruction {
 #define REFERENCE_MANAGE 0x9B
 #define KEY_MAX          32u
 #define SMALL_MAX        256u
+#define METADATA_MAX     1024u
 /* Yubico's derived keys */
 #define DERIVED_ROUNDS 10000u
 #define DERIVED_SIZE   24u
@@ -109,7 +110,10 @@ static enum ukey_status exchange_9b(struct card_port *p, uint8_t algorithm, stru
 
 	tlv_put(&b, 0x7C, template);
 	a.data = builder_bytes(&b);
-	enum ukey_status status = piv_transact(p, CARD_CMD_AUTHENTICATE, &a, answer);
+	p->sw = 0;
+	enum ukey_status status = p->send(p->ctx, &a, answer, &p->sw);
+	if (status == UKEY_OK)
+		status = piv_status(CARD_CMD_AUTHENTICATE, p->sw);
 	if (status == UKEY_OK && !piv_dynamic_parse(builder_bytes(answer), wanted, value))
 		status = UKEY_TOKEN_PROTOCOL;
 	bytes_wipe(data, sizeof data);
@@ -145,18 +149,66 @@ static enum ukey_status authenticate_as(struct card_port *p, const struct kind *
 	return status;
 }
 
-/* Nobody's command may come in between: it would take the witness away, and the right key would seem wrong. */
-static enum ukey_status authenticate(struct card_port *p, struct bytes key)
+/*
+ * GET METADATA, of cards that have Yubico's extensions. A no of whatever kind is an answer. Nothing is made of it: what
+ * looks who is selected may select PIV anew, and that ends all log-ins on some cards.
+ */
+static enum ukey_status metadata(struct card_port *p, uint8_t reference, struct piv_metadata *out, bool *told)
 {
-	enum ukey_status status = hold(p);
-	bool asked = false;
+	uint8_t buffer[METADATA_MAX + 2], version[3];
+	struct builder answer = builder_of(buffer, sizeof buffer);
+	const struct apdu a = {.ins = INS_GET_METADATA, .p2 = reference, .le = APDU_LE_SHORT_MAX};
+	enum ukey_status status = piv_version(p, version);
 
+	*told = false;
+	if (status != UKEY_OK || version[0] < 5 || (version[0] == 5 && version[1] < 3))
+		return status;
+	p->sw = 0;
+	status = p->send(p->ctx, &a, &answer, &p->sw);
+	*told = status == UKEY_OK && p->sw == SW_OK;
+	if (*told && !piv_metadata_parse(builder_bytes(&answer), out))
+		*out = (struct piv_metadata){.algorithm = 0};
+	return p->sw != 0 ? UKEY_OK : status;
+}
+
+/*
+ * Each kind that a key of this length can be of, or the one that the card tells. Whether it tells any is not asked
+ * here: another application may be selected, and its no would be taken for the card's.
+ */
+static enum ukey_status authenticate_kinds(struct card_port *p, struct bytes key, bool *asked)
+{
+	struct piv_metadata m = {.algorithm = 0};
+	bool told = false;
+	enum ukey_status status = p->memory->version_asked ? metadata(p, REFERENCE_MANAGE, &m, &told) : UKEY_OK;
+
+	*asked = false;
 	if (status != UKEY_OK)
 		return status;
 	status = UKEY_MANAGEMENT_KEY_INCORRECT;
-	for (size_t i = 0; !asked && status == UKEY_MANAGEMENT_KEY_INCORRECT && i < sizeof kinds / sizeof kinds[0]; i++)
-		if (kinds[i].length == key.len)
-			status = authenticate_as(p, &kinds[i], key, &asked);
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (!*asked && status == UKEY_MANAGEMENT_KEY_INCORRECT && kinds[i].length == key.len &&
+			(m.algorithm == 0 || kinds[i].algorithm == m.algorithm))
+			status = authenticate_as(p, &kinds[i], key, asked);
+	return status;
+}
+
+/* Nobody's command may come in between: it would take the witness away, and the right key would seem wrong. */
+static enum ukey_status authenticate(struct card_port *p, struct bytes key)
+{
+	enum ukey_status status = hold(p), confirmed;
+	bool asked = false, again = false;
+
+	if (status != UKEY_OK)
+		return status;
+	status = authenticate_kinds(p, key, &asked);
+	/* None was known: or it was another application that was asked. */
+	if (!asked && (status == UKEY_MANAGEMENT_KEY_INCORRECT || status == UKEY_NOT_SUPPORTED)) {
+		confirmed = piv_confirm(p, p->sw, &again);
+		if (confirmed != UKEY_OK)
+			status = confirmed;
+		else if (again)
+			status = authenticate_kinds(p, key, &asked);
+	}
 	if (status == UKEY_OK)
 		p->memory->manager = true;
 	let_go(p);
@@ -281,6 +333,9 @@ enum ukey_status piv_manage_login(struct card_port *p, struct bytes text)
 			status = login_by_pin(p, text);
 		else
 			status = UKEY_MANAGEMENT_KEY_INCORRECT;
+		/* What another program undid is done again. */
+		if (status == UKEY_OK)
+			p->memory->deselected = false;
 		let_go(p);
 	}
 	secmem_free(memory);
@@ -364,24 +419,6 @@ enum ukey_status piv_manage_erase(struct card_port *p, enum card_object kind, ui
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
-/* Does the card have Yubico's extensions, and tell of this reference? */
-static enum ukey_status metadata(struct card_port *p, uint8_t reference, bool *told)
-{
-	uint8_t buffer[768];
-	struct builder answer = builder_of(buffer, sizeof buffer);
-	const struct apdu a = {.ins = INS_GET_METADATA, .p2 = reference, .le = APDU_LE_SHORT_MAX};
-	uint8_t version[3];
-	enum ukey_status status = piv_version(p, version);
-
-	*told = false;
-	if (status != UKEY_OK || version[0] < 5 || (version[0] == 5 && version[1] < 3))
-		return status;
-	status = piv_transact(p, CARD_CMD_READ, &a, &answer);
-	/* A no of whatever kind is an answer. */
-	*told = status == UKEY_OK;
-	return p->sw != 0 ? UKEY_OK : status;
-}
-
 static void put_wishes(struct builder *b, const struct piv_slot *slot, const struct ukey_generate *how)
 {
 	size_t mark = tlv_begin(b, 0xAC);
@@ -417,8 +454,9 @@ static enum ukey_status leave_placeholder(struct card_port *p, const struct piv_
 	const struct crypto_pubkey key = {
 		.type = a->type, .modulus = made->modulus, .exponent = made->exponent, .point = made->point};
 	uint8_t *memory;
+	struct piv_metadata m;
 	bool told = false;
-	enum ukey_status status = metadata(p, slot->reference, &told);
+	enum ukey_status status = metadata(p, slot->reference, &m, &told);
 
 	/* Of the retired ones, programs look as far as the key history counts, and that counts certificates. */
 	if (status != UKEY_OK || (told && piv_slot_number(slot) < PIV_SLOT_RETIRED1))
@@ -455,19 +493,24 @@ static enum ukey_status replace(struct card_port *p, const struct piv_slot *slot
  * that it cannot read, a retired key that the key history does not count. None of them is overwritten because nobody
  * saw it. A key that neither has a certificate nor is told of by the card is nobody's to know.
  */
-static enum ukey_status slot_is_free(struct card_port *p, const struct piv_slot *slot, ukey_key_ref ref)
+static enum ukey_status slot_is_free(struct card_port *p, const struct piv_slot *slot)
 {
-	uint8_t *der = NULL;
+	uint8_t buffer[SMALL_MAX + 2], *der = NULL;
+	struct builder answer = builder_of(buffer, sizeof buffer);
+	struct piv_metadata m;
+	struct bytes content;
 	size_t len;
 	bool told = false;
-	enum ukey_status status = piv_read_certificate(p, CARD_CERTIFICATE, ref, &der, &len);
+	enum ukey_status status = read_small(p, slot->object, &answer, &content);
 
 	if (status == UKEY_OK)
-		free(der);
-	if (status == UKEY_OK || status == UKEY_TOKEN_PROTOCOL || status == UKEY_TOO_LARGE)
+		status = piv_certificate_parse(content, &der, &len);
+	free(der);
+	/* More than a small object, too, is there. */
+	if (status == UKEY_OK || (status == UKEY_TOKEN_PROTOCOL && p->sw != 0) || status == UKEY_TOO_LARGE)
 		return UKEY_EXISTS;
 	if (status == UKEY_NOT_FOUND)
-		status = metadata(p, slot->reference, &told);
+		status = metadata(p, slot->reference, &m, &told);
 	return told ? UKEY_EXISTS : status;
 }
 
@@ -476,6 +519,7 @@ enum ukey_status piv_manage_generate(struct card_port *p, const struct ukey_gene
 {
 	const struct piv_slot *slot = piv_slot_of((uint8_t)how->ref);
 	const bool policies = slot && (how->touch || (how->always_authenticate && slot->policy != PIV_PIN_ALWAYS));
+	struct piv_metadata m;
 	bool told = true;
 	enum ukey_status status;
 
@@ -489,10 +533,10 @@ enum ukey_status piv_manage_generate(struct card_port *p, const struct ukey_gene
 	if (status != UKEY_OK)
 		return status;
 	if (!how->replace)
-		status = slot_is_free(p, slot, (ukey_key_ref)how->ref);
+		status = slot_is_free(p, slot);
 	/* A card that knows no policies might make the key all the same, and not keep them. */
 	if (status == UKEY_OK && policies)
-		status = metadata(p, REFERENCE_MANAGE, &told);
+		status = metadata(p, REFERENCE_MANAGE, &m, &told);
 	if (status == UKEY_OK)
 		status = told ? replace(p, slot, how, answer, out) : UKEY_NOT_SUPPORTED;
 	let_go(p);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define REF_95     UKEY_KEY_REF(23, UKEY_EXCHANGE)
+#define REF_83     UKEY_KEY_REF(5, UKEY_EXCHANGE)
 #define KEY_TEXT   KEY_OURS
 #define WRONG_TEXT "F1A2A3A4A5A6A7A8B1B2B3B4B5B6B7B8C1C2C3C4C5C6C7C8"
 /* PBKDF2-HMAC-SHA1 of 246813 with the salt 01 to 10, 10,000 rounds (computed with Python's hashlib) */
@@ -597,6 +598,84 @@ static void another_program_resets(void **state)
 	ok(generate(b, REF_9C, UKEY_P256, &ref));
 }
 
+/* ---- another application is selected, on a card that has no name ------------------------------------------------- */
+
+/* Selected by somebody else, and what it says to PIV's commands, until PIV is selected again. */
+static bool other;
+static uint16_t other_sw;
+static struct ramtoken *chip;
+static unsigned selections;
+
+static void other_hears(void *arg, struct builder *command)
+{
+	struct apdu a;
+
+	(void)arg;
+	if (!apdu_parse(builder_bytes(command), &a))
+		return;
+	if (a.ins == 0xA4) {
+		/* As on cards that let nobody in any more after each selection. */
+		other = false;
+		selections++;
+		ramtoken_power_cycle(chip);
+	} else if (other) {
+		command->len = 0;
+		builder_put(command, wire_hex("00FE0000"));
+	}
+}
+
+static void other_says(void *arg, struct bytes command, struct builder *answer)
+{
+	(void)arg;
+	(void)command;
+	if (!other)
+		return;
+	answer->len = 0;
+	builder_u16(answer, other_sw);
+}
+
+/* A new YubiKey has no CHUID: nothing tells that PIV is selected but a selection, which ends every log-in. */
+static void a_card_without_a_name(void **state)
+{
+	static const uint16_t words[] = {0x6D00, 0x6E00, 0x6A82, 0x6A81, 0x6A86, 0x6A88, 0x6982, 0x6B00, 0x6700};
+	struct bench *b = *state;
+	struct ukey_generate how = {.ref = REF_83, .algorithm = UKEY_P256, .replace = true};
+	ukey_key_ref ref;
+
+	piv_admin(b->chip[0]);
+	piv_put(b->chip[0], 0x5FC102, BYTES(&(uint8_t){0}, 0), SW_OK);
+	chip = b->chip[0];
+	other = false;
+	b->loop->readers[0].alter = other_hears;
+	b->loop->readers[0].falsify = other_says;
+	ukey_token_unref(b->t);
+	b->t = NULL;
+	loop_unplug(b->loop, 0);
+	ok(ukey_refresh(b->u));
+	loop_plug(b->loop, 0, b->chip[0]);
+	piv_bench_refresh(b);
+	manage(b);
+	selections = 0;
+	/* Nothing that belongs to it selects anything: all is done with one log-in. */
+	ok(generate(b, REF_9A, UKEY_P256, &ref));
+	ok(generate(b, REF_82, UKEY_P256, &ref));
+	is(generate(b, REF_9A, UKEY_P256, &ref), UKEY_EXISTS);
+	assert_int_equal(bench_info(b).role, UKEY_SO);
+	assert_int_equal(selections, 0);
+	ok(ukey_logout(b->t));
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		other_sw = words[i];
+		other = true;
+		manage(b);
+		ok(ukey_generate(b->t, &how, &ref));
+		other = true;
+		assert_int_not_equal(ukey_generate(b->t, &how, &ref), UKEY_OK);
+		other = false;
+		if (bench_info(b).role == UKEY_SO)
+			ok(ukey_logout(b->t));
+	}
+}
+
 static void short_commands_do_it_too(void **state)
 {
 	struct bench *b = *state;
@@ -662,6 +741,8 @@ int main(void)
 		T(pulled_out_while_it_writes, setup),
 		T(pulled_out_while_it_writes, setup_yubico),
 		T(another_program_resets, setup),
+		T(a_card_without_a_name, setup),
+		T(a_card_without_a_name, setup_yubico),
 		T(short_commands_do_it_too, setup),
 		T(the_puk, setup),
 	};
