@@ -86,7 +86,13 @@ static enum ukey_status use_end(struct ukey_token *t, struct use *u, enum ukey_s
 
 static enum ukey_status operate(struct ukey_token *t, const struct use *u, struct bytes in, uint8_t *out, size_t len)
 {
-	return t->card->operate(&t->port, u->operation, u->algorithm->algorithm, u->ref, in, out, len);
+	const enum ukey_algorithm a = u->algorithm->algorithm;
+	enum ukey_status status = t->card->operate(&t->port, u->operation, a, u->ref, in, out, len);
+
+	/* The log-in went with somebody's reset: no loss to a key that wants none. */
+	if (status == UKEY_TOKEN_RESET && u->key->no_pin)
+		status = t->card->operate(&t->port, u->operation, a, u->ref, in, out, len);
+	return status;
 }
 
 static bool below_modulus(const struct ukey_key *k, const uint8_t *block)

@@ -226,6 +226,12 @@ static void another_program_resets(void **state)
 	is(piv_bench_sign(b, REF_9A), UKEY_NOT_LOGGED_IN);
 	log_in(b);
 	ok(piv_bench_sign(b, REF_9A));
+	/* A key that wants no PIN has lost nothing; the others hear of it as before. */
+	loop_reset(b->loop, 0);
+	ok(piv_bench_sign(b, REF_9E));
+	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+	is(piv_bench_sign(b, REF_9A), UKEY_NOT_LOGGED_IN);
+	log_in(b);
 	loop_reset(b->loop, 0);
 	ok(ukey_logout(b->t));
 	loop_reset(b->loop, 0);
