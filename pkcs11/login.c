@@ -24,6 +24,23 @@ bool p11_operation_authenticated(struct p11_session *s, const struct p11_operati
 	return op->ticket && op->ticket == atomic_load(&s->slot->ticket);
 }
 
+/*
+ * A PIV card knows by itself whether the PIN came just before, and programs (ssh -I) count on it: right after the
+ * user's log-in they use such a key without another. One may try, so long as nobody else's log-in is there to be used
+ * up.
+ */
+bool p11_operation_may_try(struct p11_session *s, const struct p11_operation *op)
+{
+	uint_fast64_t last = atomic_load(&s->slot->ticket);
+	struct ukey_token_info info;
+
+	if (op->ticket)
+		return false;
+	ukey_token_info(s->token, &info);
+	return info.application == UKEY_APPLICATION_PIV && last &&
+	       atomic_compare_exchange_strong(&s->slot->unused, &last, 0);
+}
+
 static struct p11_operation *waiting_for_pin(struct p11_session *s)
 {
 	struct p11_operation *const list[] = {&s->sign, &s->sign_recover, &s->decrypt};
@@ -92,6 +109,8 @@ static CK_RV log_in(
 		*status = ukey_login(s->token, role, pin.data, pin.len);
 	if (*status == UKEY_OK && p11_role(s) != role)
 		*status = ukey_login(s->token, role, new.len ? new.data : pin.data, new.len ? new.len : pin.len);
+	if (*status == UKEY_OK)
+		atomic_store(&s->slot->unused, atomic_fetch_add(&s->slot->ticket, 1) + 1);
 	return login_rv(*status);
 }
 

@@ -104,6 +104,13 @@ CK_RV p11_operation_start(struct p11_session *s, struct p11_operation *op, CK_FL
 	return rv;
 }
 
+/* One that nobody gave its PIN or anything else: ssh-agent leaves it so, and would never sign again. */
+static bool abandoned(struct p11_session *s, const struct p11_operation *op)
+{
+	return op->mechanism && op->key.always_authenticate && op->mode == P11_SINGLE &&
+	       !p11_operation_authenticated(s, op);
+}
+
 CK_RV p11_operation_init_from(
 	CK_SESSION_HANDLE session, CK_FLAGS use, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key, const char *function)
 {
@@ -114,6 +121,8 @@ CK_RV p11_operation_init_from(
 	if (rv != CKR_OK)
 		return rv;
 	op = p11_operation_of(s, use);
+	if (mechanism && abandoned(s, op))
+		p11_operation_end(op);
 	if (mechanism && op->mechanism)
 		rv = CKR_OPERATION_ACTIVE;
 	else if (mechanism)
@@ -153,7 +162,8 @@ CK_RV p11_operation_ready(struct p11_session *s, const struct p11_operation *op)
 {
 	CK_RV rv = p11_key_alive(s, &op->key);
 
-	if (rv == CKR_OK && op->key.always_authenticate && !p11_operation_authenticated(s, op))
+	if (rv == CKR_OK && op->key.always_authenticate && !p11_operation_authenticated(s, op) &&
+		!p11_operation_may_try(s, op))
 		rv = CKR_USER_NOT_LOGGED_IN;
 	return rv;
 }

@@ -106,7 +106,8 @@ struct p11_slot {
 	bool listed; /* C_GetSlotList has told of it */
 	bool event;  /* to be told by C_WaitForSlotEvent */
 	/* under none */
-	atomic_uint_fast64_t ticket; /* of the last log-in for one use of a key (login.c) */
+	atomic_uint_fast64_t ticket; /* of the last log-in, the user's or that for one use of a key (login.c) */
+	atomic_uint_fast64_t unused; /* that of the user's, until a use of a key took it */
 	atomic_bool changing;        /* a PIN is changed by nobody who is logged in; the token takes that as a log-in */
 	/* under its own */
 	pthread_mutex_t gate; /* opening sessions, and closing the last one; before the library lock */
@@ -178,6 +179,7 @@ void p11_token_look(struct ukey_token *token, struct ukey_token_info *info);
 
 /* A key with CKA_ALWAYS_AUTHENTICATE may be used by this operation now. */
 bool p11_operation_authenticated(struct p11_session *s, const struct p11_operation *op);
+bool p11_operation_may_try(struct p11_session *s, const struct p11_operation *op);
 /* UKEY_PIN_BLOCKED, UKEY_SO_PIN_BLOCKED when it is of no use to ask a person for it. */
 enum ukey_status p11_blocked(struct ukey_token *token, enum ukey_role role);
 

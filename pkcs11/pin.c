@@ -9,6 +9,7 @@
 #define SO_TRIES_KEPT 3
 /* A PUK has three, as a rule, and is for nothing else than this. */
 #define PUK_TRIES_KEPT 1
+#define PUK_LENGTH     8
 
 /* Of a length that the token's policy does not allow; the token would say only that something is wrong. */
 static bool bad_length(const struct ukey_token_info *info, size_t len)
@@ -224,13 +225,20 @@ static enum ukey_status change_unseen(struct p11_session *s, struct bytes old, s
  */
 static enum ukey_status change_or_unlock(struct p11_session *s, struct bytes old, struct bytes new)
 {
+	enum ukey_status status;
 	struct ukey_token_info info;
 
 	ukey_token_info(s->token, &info);
 	if (info.role != UKEY_NOBODY)
 		return ukey_change_pin(s->token, info.role, old.data, old.len, new.data, new.len);
-	if (info.user_pin.tries_left)
-		return change_unseen(s, old, new);
+	if (info.user_pin.tries_left) {
+		status = change_unseen(s, old, new);
+		/* That its PIN is locked, a PIV card has now said for the first time, maybe to somebody with its PUK.
+		 */
+		if (status != UKEY_PIN_BLOCKED || info.application != UKEY_APPLICATION_PIV || old.len != PUK_LENGTH)
+			return status;
+		ukey_token_info(s->token, &info);
+	}
 	if (info.so_pin.tries_left <= (info.application == UKEY_APPLICATION_PIV ? PUK_TRIES_KEPT : SO_TRIES_KEPT))
 		return UKEY_PIN_BLOCKED;
 	return ukey_unlock_pin(s->token, old.data, old.len, new.data, new.len);

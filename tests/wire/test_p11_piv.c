@@ -130,6 +130,73 @@ static void every_slot_signs(void **state)
 	ok(sign(ID_9E, false));
 }
 
+/* As ssh -I does it: the PIN that was typed for the log-in is one for the signature that follows, and for that alone.
+ */
+static void the_log_in_is_a_pin_for_the_next_use(void **state)
+{
+	const CK_SESSION_HANDLE first = s;
+
+	(void)state;
+	assert_int_equal(of_class(CKO_PUBLIC_KEY), PIV_USUAL); /* what is on the card is read before */
+	log_in();
+	ok(sign(ID_9C, false));
+	is(sign(ID_9C, false), CKR_USER_NOT_LOGGED_IN);
+	ok(sign(ID_9C, true));
+	is(sign(ID_9C, false), CKR_USER_NOT_LOGGED_IN);
+	/* The card says whether it came just before. */
+	ok(f->C_Logout(s));
+	log_in();
+	ok(sign(ID_9A, false));
+	is(sign(ID_9C, false), CKR_USER_NOT_LOGGED_IN);
+	/* It is nobody's any more when another operation had one of its own. */
+	ok(f->C_Logout(s));
+	log_in();
+	CK_MECHANISM m = {CKM_ECDSA, NULL, 0};
+	ok(f->C_SignInit(first, &m, bench_find(first, CKO_PRIVATE_KEY, ID_9C)));
+	ok(f->C_Login(first, CKU_CONTEXT_SPECIFIC, PIN(PIV_PIN)));
+	s = bench_session(CKF_RW_SESSION, -1);
+	is(sign(ID_9C, false), CKR_USER_NOT_LOGGED_IN);
+	CK_BYTE digest[32] = {1}, out[64];
+	CK_ULONG len = sizeof(out);
+	ok(f->C_Sign(first, digest, sizeof(digest), out, &len));
+}
+
+/* ssh-agent cannot ask for the PIN, and leaves the operation where it was: the session is not lost to it. */
+static void an_operation_that_never_got_its_pin_gives_way(void **state)
+{
+	CK_MECHANISM m = {CKM_ECDSA, NULL, 0}, sha = {CKM_ECDSA_SHA256, NULL, 0};
+	CK_BYTE part[3] = "abc";
+
+	(void)state;
+	log_in();
+	const CK_OBJECT_HANDLE key = bench_find(s, CKO_PRIVATE_KEY, ID_9C);
+	ok(f->C_SignInit(s, &m, key));
+	ok(sign(ID_9A, false));
+	/* One that has its PIN, or was given data, is active as any other. */
+	ok(f->C_SignInit(s, &m, key));
+	ok(f->C_Login(s, CKU_CONTEXT_SPECIFIC, PIN(PIV_PIN)));
+	is(f->C_SignInit(s, &m, key), CKR_OPERATION_ACTIVE);
+	ok(f->C_SignInit(s, NULL, 0));
+	ok(f->C_SignInit(s, &sha, key));
+	ok(f->C_SignUpdate(s, part, sizeof(part)));
+	is(f->C_SignInit(s, &m, key), CKR_OPERATION_ACTIVE);
+}
+
+/* Locked by somebody else, in another program: the PUK is tried all the same, and what cannot be one is not. */
+static void a_puk_unlocks_what_others_locked(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		wire(chip[0], "0020008008" PIN_WRONG, (uint16_t)(0x63C2 - i));
+	is(f->C_SetPIN(s, PIN("135791"), PIN("246810")), CKR_PIN_LOCKED);
+	wire(chip[0], "002C008010" PUK_OTHER PIN_WRONG, 0x63C2);
+	ok(f->C_Finalize(NULL)); /* and a program that knows nothing of it */
+	ok(f->C_Initialize(NULL));
+	s = bench_session(CKF_RW_SESSION, -1);
+	ok(f->C_SetPIN(s, PIN(PIV_PUK), PIN("246810")));
+	ok(f->C_Login(s, CKU_USER, PIN("246810")));
+}
+
 static void a_key_management_key_decrypts(void **state)
 {
 	CK_BYTE plain[] = "a session key", cipher[256], out[256];
@@ -152,6 +219,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_token_says_what_it_is, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(what_needs_no_pin_is_seen_without, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(every_slot_signs, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(the_log_in_is_a_pin_for_the_next_use, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(an_operation_that_never_got_its_pin_gives_way, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_puk_unlocks_what_others_locked, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(a_key_management_key_decrypts, setup, bench_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
