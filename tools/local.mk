@@ -40,4 +40,4 @@ EXTRA_DIST += tests/tools/setup.sh tests/tools/road.sh tests/tools/touch.sh test
 completionsdir = $(datadir)/bash-completion/completions
 dist_completions_DATA = tools/completion/ukey
 EXTRA_DIST += tests/tools/completion.sh
-EXTRA_DIST += tests/piv/lib.sh tests/piv/clients.sh tests/lib/piv_card.sh
+EXTRA_DIST += tests/piv/lib.sh tests/piv/clients.sh tests/piv/pkcs11-tool.sh tests/piv/modules.sh tests/piv/beside.sh tests/lib/piv_card.sh

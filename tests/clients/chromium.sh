@@ -68,12 +68,18 @@ visit()
 }
 
 try "a server" server_start
-for key in "${keys[@]}"; do
+for key in "${ready[@]}"; do
 	choose "$key"
 	came_reset
 	try "plain PIN, $key" visit "$pin"
 	try "  the server saw the holder" came "holder $key"
 done
+if piv; then
+	ns_stop_pid xvfb.pid
+	server_stop
+	umount /etc/chromium
+	finish
+fi
 protected "slow 0.2 $pin" "slow 0.2 000000" "slow 0.2 $pin"
 choose rsa
 came_reset

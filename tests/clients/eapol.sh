@@ -56,14 +56,15 @@ join() # KEY [LINE...]
 	cat globals net >eapol.conf
 	timeout 30 eapol_test -c eapol.conf -a 127.0.0.1 -p 18120 -s secret -t 10
 }
-for key in "${keys[@]}"; do
+for key in "${ready[@]}"; do
 	: >hostapd.log
 	says "EAP-TLS, $key" "^SUCCESS" join "$key" "pin=\"$pin\""
 	says "  the server saw the holder" holder grep -ao "CN=holder $key" hostapd.log
 done
-fails "a wrong PIN" "FAILURE|failed" join ec 'pin="000000"'
+! piv || fails "a key that asks for its PIN each time is beyond it" "FAILURE|failed" join ec "pin=\"$pin\""
+fails "a wrong PIN" "FAILURE|failed" join rsa 'pin="000000"'
 protected "pin $pin" "pin 000000" "pin $pin"
 says "protected path" "^SUCCESS" join rsa
-says "  after a wrong PIN" "^SUCCESS" join ec
+says "  after a wrong PIN" "^SUCCESS" join "${ready[1]}"
 ns_stop_pid hostapd.pid
 finish

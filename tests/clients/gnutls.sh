@@ -77,7 +77,11 @@ for key in "${keys[@]}"; do
 		try "  the server saw the holder" came "holder $key"
 	done
 done
-protected "pin $pin" "pin 000000" "pin $pin" "error 83886179"
+if piv; then # the second key asks once more for itself
+	protected "pin $pin" "pin 000000" "pin $pin" "pin $pin" "error 83886179"
+else
+	protected "pin $pin" "pin 000000" "pin $pin" "error 83886179"
+fi
 came_reset
 try "with a protected path and no PIN" get rsa
 try "  the server saw the holder" came "holder rsa"

@@ -69,9 +69,8 @@ mkdir jar && echo hello >jar/file
 "$jdk/jar" cf plain.jar -C jar file 2>/dev/null
 if piv; then
 	fails "a key that wants its PIN each time is beyond Java 17" "." sign_jar ec
-	keys=(rsa card)
 fi
-for key in "${keys[@]}"; do
+for key in "${ready[@]}"; do
 	try "jarsigner, $key" sign_jar "$key"
 	says "  jar verified, signed by the holder" "CN=holder $key" "$jdk/jarsigner" -verify -verbose -certs signed.jar
 done
@@ -124,7 +123,7 @@ page() # PIN KEY TLS
 	timeout 60 "$jdk/java" -cp . Page "$@"
 }
 try "a server" server_start
-for key in "${keys[@]}"; do
+for key in "${ready[@]}"; do
 	for tls in TLSv1.3 TLSv1.2; do
 		came_reset
 		says "a TLS client, $key, $tls" "holder $key" page "$pin" "${label[$key]}" $tls
@@ -136,8 +135,8 @@ done
 login=(-protected)
 protected "pin $pin" "pin 000000" "pin $pin" "pin $pin" "error 83886179"
 says "keytool -protected" "${label[rsa]}, PrivateKeyEntry" kt -list
-try "jarsigner -protected, after a wrong PIN" sign_jar "${keys[1]}"
-says "  jar verified" "CN=holder ${keys[1]}" "$jdk/jarsigner" -verify -verbose -certs signed.jar
+try "jarsigner -protected, after a wrong PIN" sign_jar "${ready[1]}"
+says "  jar verified" "CN=holder ${ready[1]}" "$jdk/jarsigner" -verify -verbose -certs signed.jar
 came_reset
 says "a TLS client without a PIN" "holder rsa" page "" "${label[rsa]}" TLSv1.3
 try "  the server saw the holder" came "holder rsa"

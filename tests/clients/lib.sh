@@ -27,7 +27,8 @@ pin=583917
 card=${CLIENTS_CARD:-own}
 road=${CLIENTS_ROAD:-pcsc}
 declare -A label id
-keys=(rsa ec) # one of each kind; a program that cannot ask for the PIN each time takes "card" in place of "ec" where there is one
+keys=(rsa ec)  # one of each kind
+ready=(rsa ec) # and for programs that cannot ask for a PIN each time: clients_names
 
 # clients_start "$@": everything up to a token that is ready. The folder is $NS_DIR, and it is HOME.
 clients_start()
@@ -45,7 +46,7 @@ clients_start()
 	cd "$NS_DIR" || exit 1
 	umask 077
 	[ -z "${CLIENTS_READY:-}" ] || { clients_token; return; }
-	mkdir -p "$XDG_CONFIG_HOME/openukey"
+	mkdir -p "$XDG_CONFIG_HOME/openukey" && touch "$XDG_CONFIG_HOME/openukey/openukey.conf"
 	printf %s "$so_pin" >so.pin
 	printf %s "$pin" >user.pin
 	client_ca || exit 1
@@ -71,7 +72,10 @@ clients_names()
 {
 	case $card in
 	own) label=([rsa]=rsa [ec]=ec [box]=box) ;;
-	piv | yubico) label=([rsa]="PIV Authentication" [ec]="Digital Signature" [box]="Key Management" [card]="Card Authentication") ;;
+	piv | yubico)
+		label=([rsa]="PIV Authentication" [ec]="Digital Signature" [box]="Key Management" [card]="Card Authentication")
+		ready=(rsa card)
+		;;
 	*) echo "CLIENTS_CARD=$card: own, piv or yubico"; exit 1 ;;
 	esac
 	id=([rsa]=01 [ec]=02 [box]=03 [card]=04)
@@ -97,14 +101,14 @@ client_card_own()
 client_card_piv()
 {
 	# shellcheck disable=SC2119 # our arguments are not pcscd's
-	pcscd_start && emu_start alice --create && piv_card_init && piv_card_certificates && emu_stop alice && emu_start alice --piv-only
+	pcscd_start && emu_start alice --create && piv_card_init && piv_card_certificates && piv_card_more && emu_stop alice && emu_start alice --piv-only
 }
 
 client_card_yubico()
 {
 	NS_READER='Yubico Virtual'
 	piv_card_reader >readers.conf || exit 77
-	pcscd_start --config "$NS_DIR/readers.conf" && emu_start alice --create && piv_card_init --piv-yubico && piv_card_certificates &&
+	pcscd_start --config "$NS_DIR/readers.conf" && emu_start alice --create && piv_card_init --piv-yubico && piv_card_certificates && piv_card_more &&
 		emu_stop alice && emu_start alice --piv-only
 }
 
@@ -207,7 +211,6 @@ came_reset()
 # protected ANSWER...: from now on the module asks it, and it has these answers.
 protected()
 {
-
 	rm -f log count
 	printf '%s\n' "$@" >answers
 	sed -i '/^pinentry/d' "$XDG_CONFIG_HOME/openukey/openukey.conf"

@@ -61,8 +61,8 @@ unprotected
 engine=$(openssl version -e | sed 's/.*"\(.*\)"/\1/')/pkcs11.so
 serve() # PORT
 {
-	PKCS11_MODULE_PATH=$remote openssl s_server -accept "$1" -engine pkcs11 -keyform engine -cert ec.pem -www \
-		-key "$(uri ec private);pin-value=$pin" >"serve.$1.log" 2>&1 &
+	PKCS11_MODULE_PATH=$remote openssl s_server -accept "$1" -engine pkcs11 -keyform engine -cert "${ready[1]}.pem" -www \
+		-key "$(uri "${ready[1]}" private);pin-value=$pin" >"serve.$1.log" 2>&1 &
 	echo $! >"serve.$1.pid"
 	ns_wait 10 ns_port_listens "$1"
 }

@@ -101,21 +101,21 @@ agent()
 	echo $! >agent.pid
 	ns_wait 10 test -S "$NS_DIR/agent"
 }
-agents=("${keys[@]}")
-! piv || agents=(rsa card)
 try "ssh-agent" agent
 export SSH_AUTH_SOCK=$NS_DIR/agent
 try "ssh-add -s" ssh-add -s "$module" </dev/null
 says "ssh-add -l shows all" "^$(grep -c . all)$" bash -c "ssh-add -l | grep -cE 'RSA|ECDSA'"
-for key in "${agents[@]}"; do
+for key in "${ready[@]}"; do
 	let_in "$key"
 	says "a log-in by the agent, $key" inside login
 done
 if piv; then
 	let_in ec
 	fails "the agent cannot ask for a PIN each time" "." login
+	let_in rsa
+	says "  and goes on with other keys" inside login
 fi
-for key in "${agents[@]}"; do
+for key in "${ready[@]}"; do
 	git init -q "$key.git" && echo hello >"$key.git/file" && git -C "$key.git" add file
 	says "git signs a commit with $key" signed git -C "$key.git" -c user.name=Holder -c user.email=holder@example.com -c gpg.format=ssh \
 		-c user.signingkey="key::$(public "$key")" commit -S -m signed

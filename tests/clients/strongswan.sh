@@ -24,7 +24,7 @@ strongswan()
 works() # HOW
 {
 	local key type
-	for key in rsa:rsa ec:ecdsa; do
+	for key in rsa:rsa "${ready[1]}:ecdsa"; do
 		IFS=: read -r key type <<<"$key"
 		try "$1: --self, $key" strongswan "$pin" --self --keyid "${id[$key]}" --type "$type" --dn "CN=self $key" --ca
 		try "  is good" openssl verify -CAfile out out
@@ -34,6 +34,7 @@ works() # HOW
 	done
 }
 works "typed PIN"
+! piv || fails "a key that asks for its PIN each time is beyond it" "requires reauthentication" strongswan "$pin" --self --keyid 02 --type ecdsa --dn CN=x
 fails "a wrong PIN" "." strongswan 000000 --self --keyid "${id[ec]}" --type ecdsa --dn CN=x
 protected "error 83886179"
 works "protected path, the PIN typed all the same"

@@ -42,6 +42,12 @@ piv_card_certificates()
 	done
 }
 
+# For a script to say otherwise.
+piv_card_more()
+{
+	true
+}
+
 piv_card_certificate() # NAME SLOT ALGORITHM SERIAL
 {
 	y -s "$2" -A "$3" -a generate -o "$1.pub" >said 2>&1 &&

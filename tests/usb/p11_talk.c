@@ -8,12 +8,14 @@
  *
  *	slots		0 TOTAL WITH-TOKEN ID,ID,...	slots; those with a token
  *	open [ID]	a session on this slot, or on the first one with a token; it is used from now on
- *	login PIN	sign		keygen		objects (0 COUNT)	info (of the session)		close
+ *	login PIN	keygen		objects (0 COUNT)	info (of the session)		close
+ *	sign [ID [PIN]]	with the first private key, or with that of this CKA_ID (a byte); PIN: for this signature alone
  *	quit
  */
 #include "config.h"
 
 #include <dlfcn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +63,15 @@ static CK_RV open_session(const char *word)
 		word ? strtoul(word, NULL, 10) : list[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
 }
 
-static CK_RV find(CK_OBJECT_CLASS class, CK_OBJECT_HANDLE *list, CK_ULONG *count)
+/* `id` below zero: any. */
+static CK_RV find(CK_OBJECT_CLASS class, long id, CK_OBJECT_HANDLE *list, CK_ULONG *count)
 {
-	CK_ATTRIBUTE which = {CKA_CLASS, &class, sizeof class};
-	CK_RV rv = p11->C_FindObjectsInit(session, &which, 1);
+	CK_BYTE byte = (CK_BYTE)id;
+	CK_ATTRIBUTE which[] = {
+		{CKA_CLASS, &class, sizeof class},
+		{CKA_ID,    &byte,  sizeof byte },
+	};
+	CK_RV rv = p11->C_FindObjectsInit(session, which, id < 0 ? 1 : 2);
 
 	*count = 0;
 	if (rv == CKR_OK)
@@ -73,15 +80,16 @@ static CK_RV find(CK_OBJECT_CLASS class, CK_OBJECT_HANDLE *list, CK_ULONG *count
 	return rv;
 }
 
-/* With the first private key, of any kind. */
-static CK_RV sign(void)
+/* With a private key of any kind. */
+static CK_RV sign(const char *word)
 {
+	const char *pin = word ? strchr(word, ' ') : NULL;
 	CK_BYTE digest[32] = {0xD1}, out[512];
 	CK_OBJECT_HANDLE keys[OBJECTS];
 	CK_ULONG count = 0, len = sizeof out;
 	CK_KEY_TYPE type = CKK_RSA;
 	CK_ATTRIBUTE value = {CKA_KEY_TYPE, &type, sizeof type};
-	CK_RV rv = find(CKO_PRIVATE_KEY, keys, &count);
+	CK_RV rv = find(CKO_PRIVATE_KEY, word ? strtol(word, NULL, 16) : -1, keys, &count);
 
 	if (rv == CKR_OK && count == 0)
 		rv = CKR_KEY_HANDLE_INVALID;
@@ -91,6 +99,8 @@ static CK_RV sign(void)
 		return rv;
 	CK_MECHANISM mechanism = {type == CKK_RSA ? CKM_RSA_PKCS : CKM_ECDSA, NULL, 0};
 	rv = p11->C_SignInit(session, &mechanism, keys[0]);
+	if (rv == CKR_OK && pin)
+		rv = p11->C_Login(session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)(uintptr_t)(pin + 1), strlen(pin + 1));
 	return rv == CKR_OK ? p11->C_Sign(session, digest, sizeof digest, out, &len) : rv;
 }
 
@@ -131,13 +141,13 @@ static void answer(const char *call, char *word)
 	else if (strcmp(call, "login") == 0 && word)
 		rv = p11->C_Login(session, CKU_USER, (CK_UTF8CHAR *)word, strlen(word));
 	else if (strcmp(call, "sign") == 0)
-		rv = sign();
+		rv = sign(word);
 	else if (strcmp(call, "keygen") == 0)
 		rv = generate();
 	else if (strcmp(call, "info") == 0)
 		rv = p11->C_GetSessionInfo(session, &info);
 	else if (strcmp(call, "objects") == 0)
-		rv = find(CKO_PRIVATE_KEY, list, &count);
+		rv = find(CKO_PRIVATE_KEY, -1, list, &count);
 	printf("%lX", rv);
 	if (strcmp(call, "objects") == 0)
 		printf(" %lu", count);
