@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Codes that people read to each other over the phone: Base32 in Crockford's alphabet (no I, L, O, U; read without
- *regard to case, I and L as 1, O as 0), in groups of five, with check characters at the end.
+ * regard to case, I and L as 1, O as 0), in groups of five, with check characters at the end.
  *
  *	kind       bytes  characters  of them check  groups
  *	challenge  19     35          4              7       version, serial, counter, random
@@ -11,8 +11,8 @@
  * The characters are the coefficients of a polynomial over GF(32), modulo x^5 + x^2 + 1, the first character's the
  * highest. Its remainder modulo the kind's generator is the kind's constant:
  *	two check characters: (x + 2)(x + 4), a Reed-Solomon code of distance 3: one or two wrong characters, and so
- *every exchange of two, are seen; four: x^4 + x^3 + 3 x^2 + x + 1, found by search: distance 4, up to three wrong
- *characters are seen. The constants differ by kind, so a code of one kind is none of another, whatever their lengths.
+ * every exchange of two, are seen; four: x^4 + x^3 + 3 x^2 + x + 1, found by search: distance 4, up to three wrong
+ * characters are seen. The constants differ by kind, so a code of one kind is none of another, whatever their lengths.
  */
 #ifndef UKEY_COMMON_CODE_TEXT_H
 #define UKEY_COMMON_CODE_TEXT_H

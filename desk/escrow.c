@@ -8,7 +8,7 @@
  *	done   -->  held: Q                  P is erased
  *
  * Whatever is killed in between, the token has one of two PINs that are both here; begin again goes on with the same
- *two.
+ * two.
  */
 #include "config.h"
 

@@ -5,8 +5,8 @@
  *	est_open --> est_cacerts --> est_trust --> est_enroll (again while UKEY_CA_PENDING) --> est_close
  *
  * Before est_trust the server is not authenticated: only est_cacerts may run, and nothing it gave may be believed
- *before a person or a fingerprint confirmed it (RFC 7030 4.1.1). TLS 1.2 at least, no redirects, answers of limited
- *size.
+ * before a person or a fingerprint confirmed it (RFC 7030 4.1.1). TLS 1.2 at least, no redirects, answers of limited
+ * size.
  */
 #ifndef UKEY_TOOLS_EST_H
 #define UKEY_TOOLS_EST_H

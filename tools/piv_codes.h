@@ -7,7 +7,7 @@
  *	management-key tdes A1A2...	(or aes128, aes192, aes256)
  *
  * read when it is there, and made with codes of chance when it is not. Lines that begin with # are for people; blanks
- *at the end of a line are nobody's.
+ * at the end of a line are nobody's.
  */
 #ifndef UKEY_TOOLS_PIV_CODES_H
 #define UKEY_TOOLS_PIV_CODES_H

@@ -4,8 +4,7 @@
  * what it can think of, lists what it tried, and says of each answer whether it got something it must not get.
  *
  *	outsider READER WIRE-LOG ATTEMPTS	never a PIN inside a session of its own: no counter may move
- *	outsider --guess READER WIRE-LOG WIDTH	wrong user PINs over so many channels at once, until nothing more comes
- *of it
+ *	outsider --guess READER WIRE-LOG WIDTH	wrong user PINs over so many channels at once, until it is of no use
  *
  * READER: the start of its name. WIRE-LOG: the emulator's, which grows meanwhile. Exit status 1: it got something.
  */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looks for PINs in recordings, in every shape that somebody might think of: as they are, reversed, as UTF-16, as
- *packed digits, hashed, hashed as the token stores them; in raw bytes and in hexadecimal text of either case, with and
- *without spaces. Padding needs no shape of its own: the PIN stands in front of it.
+ * packed digits, hashed, hashed as the token stores them; in raw bytes and in hexadecimal text of either case, with and
+ * without spaces. Padding needs no shape of its own: the PIN stands in front of it.
  *
  *	secret_search [--flash FILE] SECRETS RECORDING...
  *
  * SECRETS: one a line; "hex:..." for bytes that are no text. --flash: a token's flash, for the salts of its PINs. Says
- *what it found and where; exit status 0: nothing is there, 1: something is, 2: it could not look.
+ * what it found and where; exit status 0: nothing is there, 1: something is, 2: it could not look.
  */
 #include "config.h"
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An application of the PKCS#11 module that works while others disturb it: logs in, signs, checks the signature with
- *the public key, reads its private object and compares. When it hears that its log-in is lost, it logs in again and
- *goes on.
+ * the public key, reads its private object and compares. When it hears that its log-in is lost, it logs in again and
+ * goes on.
  *
  *	victim MODULE PIN-FILE [--keep]
  *
  * The token has a P-256 signature key (CKA_ID 01), and a private data object that says "nobody else's business".
- *Commands on standard input, one a line, each answered with a line:
+ * Commands on standard input, one a line, each answered with a line:
  *	work N		N rounds, undisturbed: "ok", or what went wrong
- *	until		rounds until the next line comes; "SIGNATURES signatures, LOGINS log-ins, LOST lost, WRONG
- *wrong, OTHER other" login, logout	"ok" or the return value
+ *	until		rounds until the next line comes:
+ *			"SIGNATURES signatures, LOGINS log-ins, LOST lost, WRONG wrong, OTHER other"
+ *	login, logout	"ok" or the return value
  * PIN-FILE "-": the module asks for the PIN itself (protected authentication path).
  * --keep: does not wipe its own copy of the PIN, which is what every careful application does.
  */

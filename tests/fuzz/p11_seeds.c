@@ -3,8 +3,8 @@
  * The seeds of fuzz_p11: programs that make sense. They stand in corpus/p11, and are written anew where the table of
  * functions or the mechanisms changed:
  *
- *	rm -r tests/fuzz/corpus/p11; mkdir tests/fuzz/corpus/p11; FUZZ_P11_SEEDS=tests/fuzz/corpus/p11
- *build/tests/fuzz/fuzz_p11
+ *	rm -r tests/fuzz/corpus/p11; mkdir tests/fuzz/corpus/p11
+ *	FUZZ_P11_SEEDS=tests/fuzz/corpus/p11 build/tests/fuzz/fuzz_p11
  */
 #include "config.h"
 

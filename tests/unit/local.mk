@@ -185,13 +185,16 @@ test_driver_attest_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 test_driver_attest_LDADD = libukeycore.la libcommon.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 # PIV cards.
-UNIT_TESTS += tests/unit/test_piv_answer tests/unit/test_piv_object tests/unit/test_piv_inflate
+UNIT_TESTS += tests/unit/test_piv_answer tests/unit/test_piv_object tests/unit/test_piv_inflate tests/unit/test_piv_talk
 tests_unit_test_piv_answer_SOURCES = tests/unit/test_piv_answer.c tests/unit/piv_text.h
 tests_unit_test_piv_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_piv_answer_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_piv_object_SOURCES = tests/unit/test_piv_object.c
 tests_unit_test_piv_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(ZLIB_CFLAGS)
 tests_unit_test_piv_object_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS) $(ZLIB_LIBS)
+tests_unit_test_piv_talk_SOURCES = tests/unit/test_piv_talk.c
+tests_unit_test_piv_talk_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_piv_talk_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_piv_inflate_SOURCES = tests/unit/test_piv_inflate.c
 tests_unit_test_piv_inflate_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(ZLIB_CFLAGS)
 tests_unit_test_piv_inflate_LDADD = libukeycore.la libcommon.la $(CMOCKA_LIBS) $(ZLIB_LIBS)

@@ -3,12 +3,13 @@
  * Single APDUs to a token, each way below libukey, for shell tests and for measuring what a way costs.
  *
  *	apdu usb talk		a line of hexadecimal digits from standard input is a command; its answer comes as a
- *line "ANSWER MICROSECONDS", or as the status' name
+ *				line "ANSWER MICROSECONDS", or as the status' name
  *	apdu pcsc talk		the same through pcscd, to the first reader with a card
- *	apdu usb time LE N	microseconds of GET CHALLENGE for LE bytes: the tenth part of N calls was quicker (a
- *median tells more of who else is on the machine) apdu pcsc time LE N apdu bare time LE N	the same by two calls of
- *libusb an APDU and nothing else apdu both time LE N	bare and usb in turns, in one line: what disturbs the machine
- *disturbs both
+ *	apdu usb time LE N	microseconds of GET CHALLENGE for LE bytes: the tenth part of N calls was quicker
+ *				(a median tells more of who else is on the machine)
+ *	apdu pcsc time LE N
+ *	apdu bare time LE N	the same by two calls of libusb an APDU and nothing else
+ *	apdu both time LE N	bare and usb in turns, in one line: what disturbs the machine disturbs both
  */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The emulated token as a USB device without any USB: a third carrier of the device model, for machines whose kernel
- *has no USB and for fast tests. umockdev shows a program a /sys and a /dev of our making, and asks us what the usbfs
- *calls of libusb answer.
+ * has no USB and for fast tests. umockdev shows a program a /sys and a /dev of our making, and asks us what the usbfs
+ * calls of libusb answer.
  *
  *	umockdev-wrapper umock_token [OPTION]... FLASH PROGRAM ARG...
  *
@@ -10,7 +10,8 @@
  *	SIGUSR1		unplug
  *	SIGUSR2		plug in again, as the kernel does it: with another device number
  *	SIGWINCH	a sleep of the machine: transfers under way are cut off, the chip loses its power, and the
- *device is where it was Options: --message N   dwMaxCCIDMessageLength
+ *			device is where it was
+ * Options: --message N   dwMaxCCIDMessageLength
  *          --serial HEX  of a new token
  *          --id V:P      vendor and product
  *          --held        another program has claimed the interface

@@ -46,6 +46,8 @@ bool hal_key_generate(struct hal *h, uint8_t a, struct builder *b, struct builde
 { (void)h; (void)a; (void)b; (void)p; return false; }
 enum hal_result hal_key_import(struct hal *h, uint8_t a, struct bytes v, struct bytes p, struct builder *b)
 { (void)h; (void)a; (void)v; (void)p; (void)b; return HAL_FAILED; }
+enum hal_result hal_key_public(struct hal *h, uint8_t a, struct bytes v, struct builder *p)
+{ (void)h; (void)a; (void)v; (void)p; return HAL_FAILED; }
 enum hal_result hal_key_operate(struct hal *h, uint8_t a, enum hal_operation o, struct bytes b, struct bytes i,
 	struct builder *r)
 { (void)h; (void)a; (void)o; (void)b; (void)i; (void)r; return HAL_FAILED; }
@@ -54,10 +56,10 @@ void start(void);
 void start(void)
 {
 	static volatile uint8_t line[APDU_SHORT_MAX];
-	struct fw *fw = fw_power_on(&token, &chip);
+	struct fw *fw = fw_power_on(&token, &chip, FW_CARD_UKEY);
 
 	(void)fw_size();
-	(void)fw_atr();
+	(void)fw_atr(FW_CARD_UKEY);
 	for (;;)
 		fw_transceive(fw, BYTES((const uint8_t *)(uintptr_t)line, sizeof(line)));
 }
