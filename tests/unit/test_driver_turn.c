@@ -79,7 +79,8 @@ static void *work(void *arg)
 	while (on) {
 		take(x);
 		sleep_us(x->use_us);
-		on = give(x) & (++n != x->each);
+		on = give(x);
+		on = ++n != x->each && on;
 		sleep_us(x->pause_us);
 	}
 	return (void *)n;
