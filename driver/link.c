@@ -119,8 +119,9 @@ void link_let_go(struct link *l)
 
 void link_doubt_extended(struct link *l)
 {
+	/* Told again of the same card, what was proved since stands. */
+	l->extended_proved = l->extended_proved && l->lengths_doubted;
 	l->lengths_doubted = true;
-	l->extended_proved = false;
 }
 
 static enum ukey_status outcome(const struct link *l, enum exchange_result r)

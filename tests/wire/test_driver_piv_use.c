@@ -168,6 +168,25 @@ static void a_card_without_extended_lengths_is_found_out(void **state)
 	}
 }
 
+/* Once one came through, a length that is refused is that command's, and is told. */
+static void a_length_refused_later_is_an_answer(void **state)
+{
+	struct bench *b = *state;
+
+	piv_bench_refresh(b);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+	ok(piv_bench_sign(b, REF_9A));
+	ok(ukey_token_reload(b->t));
+	b->loop->readers[0].falsify = refuse_extended;
+	refusal = SW_WRONG_LENGTH;
+	refused = 0;
+	is(piv_bench_sign(b, REF_9A), UKEY_TOKEN_PROTOCOL);
+	is(piv_bench_sign(b, REF_9A), UKEY_TOKEN_PROTOCOL);
+	assert_int_equal(refused, 2);
+	b->loop->readers[0].falsify = NULL;
+	ok(piv_bench_sign(b, REF_9A));
+}
+
 static void pss_oaep_and_raw(void **state)
 {
 	static const uint8_t digest[32] = "a digest of something important";
@@ -281,6 +300,7 @@ int main(void)
 		SIZED(every_algorithm_works_in_short_apdus),
 		SIZED(a_reader_without_extended_lengths_is_found_out),
 		SIZED(a_card_without_extended_lengths_is_found_out),
+		USUAL(a_length_refused_later_is_an_answer),
 		USUAL(pss_oaep_and_raw),
 		USUAL(ecdsa_takes_digests_of_any_length),
 		USUAL(always_means_each_time),
