@@ -8,13 +8,13 @@
 #include "driver/transport/transport.h"
 
 #include "driver/log.h"
+#include "driver/transport/clock.h"
 #include "driver/transport/pcsc_fork.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <winscard.h>
@@ -56,35 +56,6 @@ struct connection {
 	DWORD protocol;
 	char reader[READER_NAME_MAX];
 };
-
-/* ---- time -------------------------------------------------------------------------------------------------------- */
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void sleep_ms(long ms)
-{
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	while (nanosleep(&t, &t) != 0 && errno == EINTR)
-		;
-}
-
-static void cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, long ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += ms % 1000 * 1000000;
-	t.tv_sec += ms / 1000 + t.tv_nsec / 1000000000;
-	t.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(cond, lock, &t);
-}
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
@@ -145,17 +116,6 @@ static enum ukey_status establish(SCARDCONTEXT *out)
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static bool init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 && pthread_cond_init(cond, &attr) == 0;
-	pthread_condattr_destroy(&attr);
-	return ok;
-}
-
 static enum ukey_status pcsc_create(void *arg, struct transport **out)
 {
 	struct transport *t = calloc(1, sizeof *t);
@@ -167,7 +127,7 @@ static enum ukey_status pcsc_create(void *arg, struct transport **out)
 		free(t);
 		return UKEY_MEMORY;
 	}
-	if (!init_cond(&t->changed)) {
+	if (!clock_cond_init(&t->changed)) {
 		pthread_mutex_destroy(&t->lock);
 		free(t);
 		return UKEY_MEMORY;
@@ -387,7 +347,7 @@ static void wait_for_service(struct transport *t, struct waiter *w, uint64_t lef
 {
 	pthread_mutex_lock(&t->lock);
 	if (!w->cancelled)
-		cond_wait_ms(&t->changed, &t->lock, (long)(left < SERVICE_POLL ? left : SERVICE_POLL));
+		clock_wait_ms(&t->changed, &t->lock, left < SERVICE_POLL ? left : SERVICE_POLL);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -450,13 +410,13 @@ static void leave(struct transport *t, struct waiter *w)
 static enum ukey_status pcsc_wait(struct transport *t, enum ukey_status outcome, const struct transport_reader *known,
 	size_t count, int milliseconds)
 {
-	const uint64_t start = now_ms();
+	const uint64_t start = clock_ms();
 	struct waiter w = {0};
 	enum ukey_status status;
 
 	enter(t, &w);
 	do {
-		uint64_t gone = now_ms() - start, left = WAIT_SLICE;
+		uint64_t gone = clock_ms() - start, left = WAIT_SLICE;
 		if (milliseconds >= 0)
 			left = gone < (uint64_t)milliseconds ? (uint64_t)milliseconds - gone : 0;
 		status = wait_once(t, &w, outcome, known, count, left);
@@ -496,7 +456,7 @@ static void pcsc_cancel(struct transport *t)
 			PCSC(PCSC_BRIEF, SCardCancel(context));
 		pthread_mutex_lock(&t->lock);
 		if (cancelled_waiter(t))
-			cond_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
+			clock_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
 	}
 	pthread_mutex_unlock(&t->lock);
 }
@@ -553,7 +513,7 @@ static enum ukey_status pcsc_reset_alone(struct connection *c)
 	if (rv == SCARD_S_SUCCESS)
 		rv = connect_again(c, SCARD_SHARE_EXCLUSIVE);
 	for (int ms = 0; rv == SCARD_E_SHARING_VIOLATION && ms < ALONE_PATIENCE; ms += STEP) {
-		sleep_ms(STEP);
+		clock_sleep_ms(STEP);
 		rv = connect_again(c, SCARD_SHARE_EXCLUSIVE);
 	}
 	if (rv != SCARD_S_SUCCESS && rv != SCARD_E_SHARING_VIOLATION)
@@ -566,7 +526,7 @@ static enum ukey_status pcsc_reset_alone(struct connection *c)
 	/* Who holds it for itself now has done what we wanted to do; it will not take long. */
 	rv = connect_again(c, SCARD_SHARE_SHARED);
 	for (int ms = 0; rv == SCARD_E_SHARING_VIOLATION && ms < BUSY_PATIENCE; ms += STEP) {
-		sleep_ms(STEP);
+		clock_sleep_ms(STEP);
 		rv = connect_again(c, SCARD_SHARE_SHARED);
 	}
 	if (rv == SCARD_S_SUCCESS)
@@ -651,7 +611,7 @@ static enum ukey_status why_failed(struct connection *c)
 			PCSC(PCSC_BRIEF, SCardStatus(c->card, NULL, &name_len, &state, &protocol, NULL, &atr_len)));
 		if (status == UKEY_TOKEN_REMOVED || status == UKEY_NO_SERVICE)
 			return status;
-		sleep_ms(STEP);
+		clock_sleep_ms(STEP);
 	}
 	return UKEY_COMMUNICATION;
 }
@@ -685,7 +645,7 @@ static enum ukey_status pcsc_transceive(struct connection *c, struct bytes comma
 
 	/* Another program's transaction: it will not take long. */
 	for (int ms = 0; rv == SCARD_E_SHARING_VIOLATION && ms < BUSY_PATIENCE; ms += STEP) {
-		sleep_ms(STEP);
+		clock_sleep_ms(STEP);
 		rv = transmit(c, command, answer);
 	}
 	if (rv == SCARD_E_INSUFFICIENT_BUFFER)

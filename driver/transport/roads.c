@@ -7,13 +7,13 @@
  */
 #include "config.h"
 
+#include "driver/transport/clock.h"
 #include "driver/transport/usb.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CANCEL_AGAIN 20 /* milliseconds */
 
@@ -50,17 +50,6 @@ struct connection {
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static bool init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 && pthread_cond_init(cond, &attr) == 0;
-	pthread_condattr_destroy(&attr);
-	return ok;
-}
-
 static enum ukey_status create_both(struct transport *t)
 {
 	enum ukey_status status = pcsc->create(NULL, &t->pcsc);
@@ -83,7 +72,7 @@ static enum ukey_status roads_create(void *arg, struct transport **out)
 		return UKEY_MEMORY;
 	if (pthread_mutex_init(&t->lock, NULL) != 0)
 		goto no_lock;
-	if (!init_cond(&t->changed))
+	if (!clock_cond_init(&t->changed))
 		goto no_cond;
 	status = create_both(t);
 	if (status == UKEY_OK) {
@@ -161,30 +150,11 @@ static enum ukey_status roads_enumerate(struct transport *t, struct transport_re
 
 /* ---- wait -------------------------------------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, long ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += ms * 1000000;
-	t.tv_sec += t.tv_nsec / 1000000000;
-	t.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(cond, lock, &t);
-}
-
 static int left_of(const struct waiter *w)
 {
 	if (w->milliseconds < 0)
 		return -1;
-	uint64_t gone = now_ms() - w->start;
+	uint64_t gone = clock_ms() - w->start;
 	return gone < (uint64_t)w->milliseconds ? (int)((uint64_t)w->milliseconds - gone) : 0;
 }
 
@@ -216,7 +186,7 @@ static void *watch_usb(void *arg)
 		pcsc->cancel(t->pcsc);
 		pthread_mutex_lock(&t->lock);
 		if (!w->stop)
-			cond_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
+			clock_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
 		rouse = !w->stop;
 		pthread_mutex_unlock(&t->lock);
 	}
@@ -247,7 +217,7 @@ static void stop_watching(struct waiter *w, pthread_t thread)
 		usb->cancel(t->usb);
 		pthread_mutex_lock(&t->lock);
 		if (!w->ended)
-			cond_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
+			clock_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
 	}
 	pthread_mutex_unlock(&t->lock);
 	pthread_join(thread, NULL);
@@ -311,7 +281,7 @@ static enum ukey_status roads_wait(struct transport *t, enum ukey_status outcome
 		.known = known + readers,
 		.count = outcome == UKEY_OK ? count - readers : 0,
 		.milliseconds = milliseconds,
-		.start = now_ms()};
+		.start = clock_ms()};
 	enum ukey_status status, service = outcome;
 	pthread_t thread;
 
@@ -354,7 +324,7 @@ static void roads_cancel(struct transport *t)
 		usb->cancel(t->usb);
 		pthread_mutex_lock(&t->lock);
 		if (any_cancelled(t))
-			cond_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
+			clock_wait_ms(&t->changed, &t->lock, CANCEL_AGAIN);
 	}
 	pthread_mutex_unlock(&t->lock);
 }

@@ -14,15 +14,14 @@
 #include "driver/transport/usb.h"
 
 #include "driver/log.h"
+#include "driver/transport/clock.h"
 #include "driver/transport/usb_device.h"
 #include "driver/transport/usb_list.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Milliseconds: between two looks while waiting; for a device's notice of its card; for the kernel to notice that a
  * device was pulled, in so many steps. */
@@ -91,22 +90,11 @@ struct transport {
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static bool init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 && pthread_cond_init(cond, &attr) == 0;
-	pthread_condattr_destroy(&attr);
-	return ok;
-}
-
 static bool init_lock(pthread_mutex_t *lock, pthread_cond_t *cond)
 {
 	if (pthread_mutex_init(lock, NULL) != 0)
 		return false;
-	if (init_cond(cond))
+	if (clock_cond_init(cond))
 		return true;
 	pthread_mutex_destroy(lock);
 	return false;
@@ -339,29 +327,13 @@ static void log_why(const struct device *d, const char *what, enum ukey_status s
 
 /* ---- whoever has the turn ---------------------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void sleep_ms(long ms)
-{
-	struct timespec pause = {.tv_nsec = ms * 1000000L};
-
-	while (nanosleep(&pause, &pause) != 0 && errno == EINTR)
-		;
-}
-
 /* A pulled device first looks like a broken one; give the kernel a moment to say which. */
 static enum ukey_status why_failed(const struct device *d)
 {
 	for (int ms = 0; ms < REMOVAL_NOTICE; ms += STEP) {
 		if (!usb_list_has(d->bus, d->address))
 			return UKEY_TOKEN_REMOVED;
-		sleep_ms(STEP);
+		clock_sleep_ms(STEP);
 	}
 	return UKEY_COMMUNICATION;
 }
@@ -462,10 +434,10 @@ static enum ukey_status usb_open(struct transport *t, const char *reader, struct
 
 	if (!find(reader, &found))
 		return UKEY_TOKEN_REMOVED;
-	const uint64_t begun = now_ms(), patience = mark_held(t, &found, false) ? 0 : BUSY_PATIENCE;
+	const uint64_t begun = clock_ms(), patience = mark_held(t, &found, false) ? 0 : BUSY_PATIENCE;
 	status = open_once(t, &found, out);
-	while (status == UKEY_TOKEN_BUSY && now_ms() - begun < patience) {
-		sleep_ms(BUSY_STEP);
+	while (status == UKEY_TOKEN_BUSY && clock_ms() - begun < patience) {
+		clock_sleep_ms(BUSY_STEP);
 		status = open_once(t, &found, out);
 	}
 	if (status == UKEY_TOKEN_BUSY)
@@ -535,17 +507,6 @@ static bool usb_holder(struct transport *t, const char *reader, struct ukey_hold
 
 /* ---- wait -------------------------------------------------------------------------------------------------------- */
 
-static void cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	t.tv_sec += (time_t)(ms / 1000) + t.tv_nsec / 1000000000;
-	t.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(cond, lock, &t);
-}
-
 /* References to devices that we hold and that are not at work just now. */
 static size_t idle_devices(struct transport *t, struct device *list[USB_LIST_MAX])
 {
@@ -604,7 +565,7 @@ static bool pause_for(struct transport *t, struct waiter *w, uint64_t ms)
 {
 	pthread_mutex_lock(&t->lock);
 	if (!w->cancelled)
-		cond_wait_ms(&t->changed, &t->lock, ms);
+		clock_wait_ms(&t->changed, &t->lock, ms);
 	bool go_on = !w->cancelled;
 	pthread_mutex_unlock(&t->lock);
 	return go_on;
@@ -613,13 +574,13 @@ static bool pause_for(struct transport *t, struct waiter *w, uint64_t ms)
 static enum ukey_status wait_for_change(
 	struct transport *t, struct waiter *w, const struct transport_reader *known, size_t count, int milliseconds)
 {
-	const uint64_t start = now_ms();
+	const uint64_t start = clock_ms();
 
 	for (;;) {
 		hear_notices(t);
 		if (differs(t, known, count))
 			return UKEY_OK;
-		uint64_t gone = now_ms() - start, left = LOOK_AGAIN;
+		uint64_t gone = clock_ms() - start, left = LOOK_AGAIN;
 		if (milliseconds >= 0)
 			left = gone < (uint64_t)milliseconds ? (uint64_t)milliseconds - gone : 0;
 		if (left == 0)

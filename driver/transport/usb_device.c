@@ -7,10 +7,11 @@
 
 #include "driver/transport/usb_device.h"
 
+#include "driver/transport/clock.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <libusb.h>
 
@@ -113,11 +114,8 @@ static enum ccid_io pipe_clear(void *ctx, enum ccid_pipe pipe)
 
 static uint64_t pipe_now(void *ctx)
 {
-	struct timespec t;
-
 	(void)ctx;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_ms();
 }
 
 enum ccid_notice usb_claim_notice(struct usb_claim *c, unsigned ms)
