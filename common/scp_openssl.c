@@ -46,9 +46,10 @@ static bool cbc(bool forward, struct bytes key, uint8_t *iv, uint8_t *data, size
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	if (!forward)
 		bytes_copy(last, BYTES(data + n - SCP_BLOCK, SCP_BLOCK));
+	/* Padding would hold the last block back in decryption only, as long as nobody asks for an end. */
 	bool ok = ctx && EVP_CipherInit_ex2(ctx, cipher, key.data, iv, forward, NULL) == 1 &&
-		  EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 && EVP_CipherUpdate(ctx, data, &done, data, (int)n) == 1 &&
-		  (size_t)done == n;
+		  (forward || EVP_CIPHER_CTX_set_padding(ctx, 0) == 1) &&
+		  EVP_CipherUpdate(ctx, data, &done, data, (int)n) == 1 && (size_t)done == n;
 	EVP_CIPHER_CTX_free(ctx);
 	if (ok && forward)
 		bytes_copy(last, BYTES(data + n - SCP_BLOCK, SCP_BLOCK));
