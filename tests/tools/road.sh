@@ -80,7 +80,7 @@ ex 90 "no token: doctor" "no token is plugged in" doctor
 "$build/tests/tools/foreign_card" 35963 &
 card=$!
 reader_wait "Virtual PCD 00 00" present
-ex 24 "foreign card" "not an OpenUKey token" info
+ex 24 "foreign card" "neither an OpenUKey token nor a PIV card" info
 ex 90 "foreign card: doctor" "left untouched" doctor
 js 0 "foreign card: list" '.readers[0].state == "foreign" and (.tokens | length == 0)' list
 kill "$card"
