@@ -100,6 +100,24 @@ fails "it is not initialised" "CKR_" p --init-token --label x --so-pin 12345678
 user -O >all 2>&1
 same "all is as it was" "5 5 5" "$(for what in Certificate Public Private; do grep -c "^$what" all; done | xargs)"
 
+# ---- with the management key, the SO's PIN here ----
+admin()
+{
+	p --login --login-type so --so-pin "$management_key" "$@"
+}
+fails "a wrong management key" "CKR_PIN_INCORRECT" p --login --login-type so --so-pin "${management_key//a/e}" --keypairgen --key-type EC:prime256v1
+fails "a slot that has a key keeps it" "CKR_" admin --keypairgen --key-type rsa:2048 --id 01
+try "a key in a free slot" admin --keypairgen --key-type EC:prime256v1 --id 06
+try "  its public half" p --read-object --type pubkey --id 06 -o born.der
+openssl pkey -pubin -inform DER -in born.der -out born.pub
+openssl x509 -new -subj "/O=Example/CN=holder born" -force_pubkey born.pub -CA ca.pem -CAkey ca.key -set_serial 39 -days 20 \
+	-extfile <(client_extensions) -out born.pem 2>/dev/null
+openssl x509 -in born.pem -outform DER -out born.crt
+try "  its certificate is written" admin --write-object born.crt --type cert --id 06
+try "  and read" same_certificate 06 born
+try "  the key signs" user --sign -m ECDSA-SHA256 --id 06 -i data -o sig --signature-format openssl
+try "  openssl agrees" judge_signature born -sha256
+
 # ---- PINs ----
 fails "a wrong PIN" "CKR_PIN_INCORRECT" p --login --pin 999999 -O
 fails "another" "CKR_PIN_INCORRECT" p --login --pin 999998 -O
