@@ -22,6 +22,7 @@ struct apdu {
 	struct bytes data;
 	uint32_t le;   /* bytes wanted: APDU_LE_NONE, or 1 to 65536 (256 short and 65536 extended are coded as zeros) */
 	bool extended; /* coded with extended lengths; apdu_encode uses them too when data or le ask for it */
+	bool part;     /* exchange(): no more than le is wanted; what remains (61xx) is left, and the status is 9000 */
 };
 
 /* Exact: a length that does not fit, Lc of zero, or bytes left over are refused. */

@@ -144,7 +144,9 @@ static enum exchange_result run(struct run *r, struct apdu a, uint16_t *sw)
 	result = chain ? send_chain(r, &a, short_max, sw) : EXCHANGE_OK;
 	if (result == EXCHANGE_OK && *sw == SW_OK) {
 		result = transmit_right_le(r, a, sw, &got, x->once);
-		if (result == EXCHANGE_OK)
+		if (result == EXCHANGE_OK && a.part && is_sw1(*sw, SW_BYTES_REMAIN))
+			*sw = SW_OK;
+		else if (result == EXCHANGE_OK)
 			result = collect(r, a.cla, sw);
 	}
 	secmem_free(memory);

@@ -188,7 +188,7 @@ struct step {
 
 static void apdu(struct builder *b, uint8_t cla, uint8_t ins, uint8_t p1, uint8_t p2, struct bytes data, uint32_t le)
 {
-	apdu_encode(b, &(struct apdu){cla, ins, p1, p2, data, le, true});
+	apdu_encode(b, &(struct apdu){cla, ins, p1, p2, data, le, true, false});
 }
 
 static struct bytes two(const char *first, const char *second)

@@ -91,7 +91,7 @@ static void lengths_round_trip_at_every_boundary(void **state)
 		data[i] = (uint8_t)(i * 7 + 1);
 	for (size_t i = 0; i < COUNT(lengths) * COUNT(les) * 2; i++) {
 		struct apdu a = {0x00, 0xDB, 0x3F, 0xFF, BYTES(data, lengths[i / 2 % COUNT(lengths)]),
-				    les[i / 2 / COUNT(lengths)], i & 1},
+				    les[i / 2 / COUNT(lengths)], i & 1, false},
 			    back;
 		struct builder b = builder_of(out, APDU_COMMAND_MAX);
 		bool extended = a.extended || a.data.len > 255 || a.le > 256;

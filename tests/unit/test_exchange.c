@@ -39,7 +39,7 @@ static int play(void *ctx, struct bytes command, struct builder *answer)
 struct row {
 	const char *name;
 	const char *command; /* as apdu_parse() reads it */
-	bool extended;
+	bool extended, part;
 	size_t max_command_data, max_answer, buffer;
 	struct line lines[6];
 	bool repeat;
@@ -76,6 +76,27 @@ static const struct row rows[] = {
 		.lines = {{NULL, "AA6A80", 0}},
 		.data = "",
 		.sw = 0x6A80,
+		.count = 1},
+	{.name = "61xx is left where a part is wanted",
+		.command = "00CB3FFF02",
+		.part = true,
+		.lines = {{"00CB3FFF02", "53046110", 0}},
+		.data = "5304",
+		.sw = 0x9000,
+		.count = 1},
+	{.name = "all of it may come",
+		.command = "00CB3FFF02",
+		.part = true,
+		.lines = {{"00CB3FFF02", "5304010203049000", 0}},
+		.data = "530401020304",
+		.sw = 0x9000,
+		.count = 1},
+	{.name = "or nothing",
+		.command = "00CB3FFF02",
+		.part = true,
+		.lines = {{"00CB3FFF02", "6A82", 0}},
+		.data = "",
+		.sw = 0x6A82,
 		.count = 1},
 	{.name = "61xx is fetched",
 		.command = "00CB3FFF00",
@@ -355,6 +376,7 @@ static void follows_the_script(void **state)
 		uint16_t sw = 0xFFFF;
 		builder_u8(&answer, 0x77); /* what is there already stays */
 		assert_true(apdu_parse(raw, &command));
+		command.part = r->part;
 
 		assert_int_equal(exchange(&x, &command, &answer, &sw), r->result);
 		assert_int_equal(sw, r->sw);

@@ -235,7 +235,7 @@ static struct bytes clear_command(struct ramtoken *t, uint8_t ins, struct bytes 
 	struct builder b = builder_of(raw, sizeof(raw));
 	struct rapdu r;
 
-	apdu_encode(&b, &(struct apdu){0x80, ins, 0, 0, data, APDU_LE_MAX, true});
+	apdu_encode(&b, &(struct apdu){0x80, ins, 0, 0, data, APDU_LE_MAX, true, false});
 	MUST(!b.failed && rapdu_parse(ramtoken_transceive(t, builder_bytes(&b)), &r));
 	MUST(r.sw == SW_OK);
 	return r.data;
@@ -279,7 +279,7 @@ enum scp_host_result personal_try_open(
 
 	MUST(h);
 	apdu_encode(&b, &(struct apdu){personal_class(channel, true, false), SCP_INS_INTERNAL_AUTHENTICATE, 0x01,
-				SCP_KID_SCP11B, builder_bytes(&d), APDU_LE_SHORT_MAX, false});
+				SCP_KID_SCP11B, builder_bytes(&d), APDU_LE_SHORT_MAX, false, false});
 	MUST(rapdu_parse(ramtoken_transceive(t, builder_bytes(&b)), &r));
 	if (sw)
 		*sw = r.sw;

@@ -345,7 +345,7 @@ static void no_bit_of_a_command_may_change(void **state)
 	for (size_t bit = 0; bit < 8 * len; bit++) {
 		open_verified(0, &s);
 		struct bytes wrapped = captured(
-			&s, 0, (struct apdu){0x00, 0xDB, 0x3F, 0xFF, wire_hex(CERTIFICATE), APDU_LE_NONE, true});
+			&s, 0, (struct apdu){0x00, 0xDB, 0x3F, 0xFF, wire_hex(CERTIFICATE), APDU_LE_NONE, true, false});
 		len = wrapped.len;
 		bytes_copy(raw, wrapped);
 		raw[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -372,7 +372,7 @@ static void no_bit_of_an_answer_may_change(void **state)
 	for (size_t bit = 0; bit < 8 * len; bit++) {
 		personal_open(token, 0, maker.device_point, &s);
 		struct bytes wrapped =
-			captured(&s, 0, (struct apdu){0x00, 0xCB, 0x3F, 0xFF, wire_hex("5C020001"), APDU_LE_MAX, true});
+			captured(&s, 0, (struct apdu){0x00, 0xCB, 0x3F, 0xFF, wire_hex("5C020001"), APDU_LE_MAX, true, false});
 		struct rapdu r;
 		struct bytes answer = ramtoken_transceive(token, wrapped);
 		len = answer.len;
@@ -392,7 +392,7 @@ static void a_command_cannot_be_sent_again(void **state)
 
 	(void)state;
 	open_verified(0, &s);
-	struct bytes wrapped = captured(&s, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true});
+	struct bytes wrapped = captured(&s, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true, false});
 	size_t len = wrapped.len;
 	bytes_copy(raw, wrapped);
 	wire_send(token, BYTES(raw, len), SW_OK);
@@ -409,9 +409,9 @@ static void a_lost_command_is_noticed(void **state)
 
 	(void)state;
 	open_verified(0, &s);
-	(void)captured(&s, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true});
+	(void)captured(&s, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true, false});
 	s.state = SCP_READY; /* as if its answer had been forged */
-	struct bytes second = captured(&s, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true});
+	struct bytes second = captured(&s, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true, false});
 	wire_send(token, second, DEAD);
 	assert_dead(0);
 }
@@ -425,7 +425,7 @@ static void commands_do_not_move_between_channels(void **state)
 	wire(token, "00700001", SW_OK);
 	open_verified(0, &zero);
 	open_verified(1, &one);
-	struct bytes wrapped = captured(&zero, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true});
+	struct bytes wrapped = captured(&zero, 0, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true, false});
 	size_t len = wrapped.len;
 	bytes_copy(raw, wrapped);
 	raw[0] |= 1;
@@ -606,7 +606,7 @@ static void a_chain_is_protected_in_all_its_segments(void **state)
 	assert_int_equal(security(0, &s), 0x05);
 	/* another channel's command in between: 6883, the chain is gone, and both sessions live on */
 	wire(token, "14DB3FFF 04 01020304", SW_OK);
-	wire_send(token, captured(&other, 1, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true}),
+	wire_send(token, captured(&other, 1, (struct apdu){0x00, 0x84, 0, 0, BYTES_NONE, 8, true, false}),
 		SW_LAST_OF_CHAIN_EXPECTED);
 	assert_int_equal(security(0, &s), 0x05);
 	/* a protected segment where there is no session, or a dead one */
@@ -626,7 +626,7 @@ static void answers_are_fetched_in_clear(void **state)
 	(void)state;
 	personal_open(token, 0, maker.device_point, &s);
 	builder_put(&d, wire_hex("5C020001"));
-	struct apdu a = {0x00, 0xCB, 0x3F, 0xFF, BYTES_NONE, 16, false};
+	struct apdu a = {0x00, 0xCB, 0x3F, 0xFF, BYTES_NONE, 16, false, false};
 	assert_true(scp_wrap_command(&s, &a, &d));
 	uint8_t apdu[64];
 	struct builder w = builder_of(apdu, sizeof(apdu));

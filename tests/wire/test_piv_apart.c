@@ -128,7 +128,7 @@ static struct ramtoken *personalised(struct personal *p)
 static uint16_t send(struct ramtoken *t, struct scp_session *s, uint8_t ins, uint8_t p1, uint8_t p2, struct bytes data,
 	struct bytes *answer)
 {
-	return personal_send(t, 0, s, &(struct apdu){0x00, ins, p1, p2, data, APDU_LE_MAX, true}, answer);
+	return personal_send(t, 0, s, &(struct apdu){0x00, ins, p1, p2, data, APDU_LE_MAX, true, false}, answer);
 }
 
 static void it_works_inside_a_session_and_ends_with_it(void **state)

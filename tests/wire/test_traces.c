@@ -58,7 +58,7 @@ static void step(const char *name, struct scp_session *s, uint8_t ins, uint8_t p
 {
 	/* Commands of our own have bit 8: INITIALIZE, ATTEST, UNLOCK CHALLENGE. */
 	const uint8_t cla = ins == 0xE0 || ins == 0xCC || (ins == 0x84 && p2 == 0x83) ? 0x80 : 0x00;
-	const struct apdu a = {cla, ins, p1, p2, data, APDU_LE_MAX, true};
+	const struct apdu a = {cla, ins, p1, p2, data, APDU_LE_MAX, true, false};
 	uint16_t sw = s ? personal_send(token, 0, s, &a, NULL) : wire_any(token, cla, ins, p1, p2, data, a.le, NULL);
 
 	if (sw != expected)

@@ -65,7 +65,7 @@ static struct bytes encode(uint8_t cla, uint8_t ins, uint8_t p1, uint8_t p2, str
 	static uint8_t raw[BIG];
 	struct builder b = builder_of(raw, sizeof(raw));
 
-	apdu_encode(&b, &(struct apdu){cla, ins, p1, p2, data, le, true});
+	apdu_encode(&b, &(struct apdu){cla, ins, p1, p2, data, le, true, false});
 	assert_false(b.failed);
 	return builder_bytes(&b);
 }
