@@ -33,6 +33,17 @@ const struct ukey_directory *token_known_directory(struct ukey_token *t)
 	return d;
 }
 
+/* The same, if it need not be looked at first. */
+static const struct ukey_directory *believed_directory(struct ukey_token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	const struct ukey_directory *d = t->info.present && t->directory && !t->stale && fresh_believed_locked(t)
+						 ? directory_ref(t->directory)
+						 : NULL;
+	pthread_mutex_unlock(&t->lock);
+	return d;
+}
+
 void token_stale_locked(struct ukey_token *t)
 {
 	t->stale = true;
@@ -44,6 +55,8 @@ void token_stale(struct ukey_token *t)
 	pthread_mutex_lock(&t->lock);
 	token_stale_locked(t);
 	pthread_mutex_unlock(&t->lock);
+	if (t->card->tells_nothing)
+		fresh_disproved(t);
 }
 
 bool token_is_stale(struct ukey_token *t)
@@ -55,7 +68,7 @@ bool token_is_stale(struct ukey_token *t)
 }
 
 /* Not in the child of a fork: what was under way in the parent is not known there. */
-static bool uses_files(struct ukey_token *t)
+bool token_uses_files(struct ukey_token *t)
 {
 	return !t->ukey->settings.no_cache && !atomic_load(&t->ukey->forked);
 }
@@ -72,7 +85,14 @@ static void publish(struct ukey_token *t, const struct ukey_directory *d)
 	ukey_directory_unref(old);
 }
 
-static enum ukey_status read_directory(struct ukey_token *t, const struct ukey_directory **out)
+static void save_directory(struct ukey_token *t, const struct ukey_directory *d)
+{
+	if (token_uses_files(t))
+		cache_save_directory(
+			&(struct cache_key){CACHE_DIRECTORY, t->serial, directory_digest(d)}, d, directory_raw(d));
+}
+
+enum ukey_status token_read_directory(struct ukey_token *t, const struct ukey_directory **out)
 {
 	uint8_t *raw;
 	size_t len;
@@ -88,8 +108,10 @@ static enum ukey_status read_directory(struct ukey_token *t, const struct ukey_d
 	free(raw);
 	if (status == UKEY_OK) {
 		publish(t, *out);
-		if (uses_files(t))
-			cache_save_directory(t->serial, *out);
+		if (t->card->tells_nothing)
+			fresh_read(t, *out);
+		else
+			save_directory(t, *out);
 	}
 	return status;
 }
@@ -101,7 +123,7 @@ static const struct ukey_directory *directory_from_file(struct ukey_token *t)
 	uint8_t digest[32], *raw = NULL;
 	size_t len;
 
-	if (!uses_files(t))
+	if (t->card->tells_nothing || !token_uses_files(t))
 		return NULL;
 	pthread_mutex_lock(&t->lock);
 	const bool told = t->info.present && t->told;
@@ -150,8 +172,10 @@ void token_wrote(struct ukey_token *t, uint32_t generation, const struct directo
 	}
 	t->info.generation = generation;
 	pthread_mutex_unlock(&t->lock);
-	if (ours && uses_files(t))
-		cache_save_directory(t->serial, now);
+	if (ours)
+		save_directory(t, now);
+	else if (t->card->tells_nothing)
+		fresh_disproved(t);
 	ukey_directory_unref(old);
 	ukey_directory_unref(d);
 	ukey_directory_unref(now);
@@ -159,25 +183,32 @@ void token_wrote(struct ukey_token *t, uint32_t generation, const struct directo
 
 void token_forget_files(struct ukey_token *t)
 {
-	if (uses_files(t))
+	if (token_uses_files(t))
 		cache_forget(t->serial);
 }
 
-enum ukey_status token_directory(struct ukey_token *t, const struct ukey_directory **out)
+const struct ukey_directory *token_kept_directory(struct ukey_token *t)
 {
 	const struct ukey_directory *d = token_known_directory(t);
 
 	if (!d)
-		d = directory_from_file(t);
+		d = t->card->tells_nothing ? fresh_from_file(t) : directory_from_file(t);
+	return d;
+}
+
+enum ukey_status token_directory(struct ukey_token *t, const struct ukey_directory **out)
+{
+	const struct ukey_directory *d = token_kept_directory(t);
+
 	if (!d)
-		return read_directory(t, out);
+		return token_read_directory(t, out);
 	*out = d;
 	return UKEY_OK;
 }
 
 enum ukey_status ukey_directory(struct ukey_token *t, const struct ukey_directory **out)
 {
-	const struct ukey_directory *d = token_known_directory(t);
+	const struct ukey_directory *d = believed_directory(t);
 	enum ukey_status status = UKEY_OK;
 
 	if (!d)
@@ -185,7 +216,8 @@ enum ukey_status ukey_directory(struct ukey_token *t, const struct ukey_director
 	if (!d) {
 		status = token_begin(t);
 		if (status == UKEY_OK)
-			status = token_finish(t, token_directory(t, &d));
+			status = token_finish(
+				t, t->card->tells_nothing ? fresh_directory(t, &d) : token_directory(t, &d));
 	}
 	if (status == UKEY_OK)
 		*out = d;
@@ -266,7 +298,7 @@ static bool keep_in_memory(struct ukey_token *t, const uint8_t sha256[32], struc
 
 void token_keep(struct ukey_token *t, const uint8_t sha256[32], struct bytes der)
 {
-	if (keep_in_memory(t, sha256, der) && uses_files(t))
+	if (keep_in_memory(t, sha256, der) && token_uses_files(t))
 		cache_save(&(struct cache_key){CACHE_CERTIFICATE, t->serial, sha256}, der);
 }
 
@@ -274,7 +306,7 @@ enum ukey_status token_cached(struct ukey_token *t, const uint8_t sha256[32], ui
 {
 	enum ukey_status status = in_memory(t, sha256, der, len);
 
-	if (status != UKEY_NOT_FOUND || !uses_files(t))
+	if (status != UKEY_NOT_FOUND || !token_uses_files(t))
 		return status;
 	*der = cache_load(&(struct cache_key){CACHE_CERTIFICATE, t->serial, sha256}, len);
 	if (!*der)

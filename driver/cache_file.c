@@ -20,7 +20,8 @@
 #define MAGIC         0x4F554B43u /* "OUKC" */
 #define FORMAT        1
 #define SERIAL_LEN    16
-#define NAME_SIZE     (SERIAL_LEN + sizeof DIRECTORY_EXT + HEX_SIZE(32))
+#define NAME_SIZE     (SERIAL_LEN + 1 + sizeof DIRECTORY_EXT + HEX_SIZE(32))
+#define CHECK_LEN     32
 #define REMOVED_MAX   64    /* at one time: a folder that others filled is emptied bit by bit */
 #define UNUSED_AFTER  86400 /* seconds after which a use is noted again */
 #define DIRECTORY_EXT ".directory"
@@ -32,18 +33,40 @@ static struct bytes serial_bytes(const char *serial)
 	return BYTES((const uint8_t *)serial, strlen(serial));
 }
 
+/* What ties the content to the name of a card that tells no digest. */
+static bool check_of(const struct cache_key *k, struct bytes content, uint8_t check[CRYPTO_DIGEST_MAX])
+{
+	struct crypto_digest_ctx *ctx = crypto_digest_new(CRYPTO_SHA256);
+	const bool good = ctx && crypto_digest_update(ctx, BYTES(k->sha256, 32)) &&
+			  crypto_digest_update(ctx, content) && crypto_digest_final(ctx, check);
+
+	crypto_digest_free(ctx);
+	return good;
+}
+
+/* Of a named directory the content is what stands behind the check. */
+static bool is_what_it_was(const struct cache_key *k, struct bytes *content)
+{
+	uint8_t digest[CRYPTO_DIGEST_MAX];
+
+	if (k->kind != CACHE_NAMED_DIRECTORY)
+		return crypto_digest(CRYPTO_SHA256, *content, digest) && memcmp(digest, k->sha256, 32) == 0;
+	struct cursor c = cursor_of(*content);
+	const struct bytes check = cursor_take(&c, CHECK_LEN);
+	*content = cursor_rest(&c);
+	return check.len == CHECK_LEN && check_of(k, *content, digest) && bytes_equal(check, BYTES(digest, CHECK_LEN));
+}
+
 bool cache_content(struct bytes file, const struct cache_key *k, struct bytes *content)
 {
 	struct cursor c = cursor_of(file);
-	uint8_t digest[32];
 	bool ours = cursor_u32(&c) == MAGIC;
 
 	ours = cursor_u8(&c) == FORMAT && ours;
 	ours = cursor_u8(&c) == k->kind && ours;
 	ours = bytes_equal(cursor_take(&c, SERIAL_LEN), serial_bytes(k->serial)) && ours;
 	*content = cursor_take(&c, cursor_u32(&c));
-	return cursor_done(&c) && ours && crypto_digest(CRYPTO_SHA256, *content, digest) &&
-	       memcmp(digest, k->sha256, sizeof digest) == 0;
+	return cursor_done(&c) && ours && is_what_it_was(k, content);
 }
 
 static void name_of(const struct cache_key *k, char name[NAME_SIZE])
@@ -51,8 +74,8 @@ static void name_of(const struct cache_key *k, char name[NAME_SIZE])
 	char digest[HEX_SIZE(32)];
 
 	hex_encode(BYTES(k->sha256, 32), digest, sizeof digest);
-	snprintf(name, NAME_SIZE, "%.16s%s%s", k->serial, k->kind == CACHE_DIRECTORY ? DIRECTORY_EXT : ".",
-		k->kind == CACHE_DIRECTORY ? "" : digest);
+	snprintf(name, NAME_SIZE, "%.16s%s%s%s", k->serial, k->kind == CACHE_DIRECTORY ? "" : ".",
+		k->kind == CACHE_DIRECTORY ? "" : digest, k->kind == CACHE_CERTIFICATE ? "" : DIRECTORY_EXT);
 }
 
 /* The time of the file is that of its last use, to a day. */
@@ -153,18 +176,20 @@ static void prune(int folder)
 
 static void save(int folder, const struct cache_key *k, struct bytes content)
 {
-	uint8_t header[CACHE_HEADER];
+	uint8_t header[CACHE_HEADER], check[CRYPTO_DIGEST_MAX];
 	struct builder b = builder_of(header, sizeof header);
+	const size_t check_len = k->kind == CACHE_NAMED_DIRECTORY ? CHECK_LEN : 0;
 	char name[NAME_SIZE];
 
 	builder_u32(&b, MAGIC);
 	builder_u8(&b, FORMAT);
 	builder_u8(&b, (uint8_t)k->kind);
 	builder_put(&b, serial_bytes(k->serial));
-	builder_u32(&b, (uint32_t)content.len);
-	const struct bytes parts[] = {builder_bytes(&b), content};
+	builder_u32(&b, (uint32_t)(check_len + content.len));
+	const struct bytes parts[] = {builder_bytes(&b), BYTES(check, check_len), content};
 	name_of(k, name);
-	if (b.len == sizeof header && content.len <= CACHE_CONTENT_MAX && folder_write(folder, name, parts, 2))
+	if (b.len == sizeof header && check_len + content.len <= CACHE_CONTENT_MAX &&
+		(check_len == 0 || check_of(k, content, check)) && folder_write(folder, name, parts, 3))
 		prune(folder);
 }
 
@@ -195,8 +220,8 @@ static bool named(const struct ukey_directory *d, const char *digest)
 	return false;
 }
 
-/* Files of this token: those that d does not name, or all. */
-static void remove_of(int folder, const char *serial, const struct ukey_directory *d)
+/* Files of this token: those that d, whose own name is `own`, does not name; or all. */
+static void remove_of(int folder, const char *serial, const struct ukey_directory *d, const char *own)
 {
 	DIR *list = open_list(folder);
 	struct dirent *e;
@@ -205,22 +230,35 @@ static void remove_of(int folder, const char *serial, const struct ukey_director
 		const char *name = e->d_name;
 		if (strncmp(name, serial, SERIAL_LEN) != 0 || !name_is_ours(name))
 			continue;
-		if (!d || (strcmp(name + SERIAL_LEN, DIRECTORY_EXT) != 0 && !named(d, name + SERIAL_LEN + 1)))
+		if (!d || (strcmp(name, own) != 0 && !named(d, name + SERIAL_LEN + 1)))
 			unlinkat(folder, name, 0);
 	}
 	if (list)
 		closedir(list);
 }
 
-void cache_save_directory(const char *serial, const struct ukey_directory *d)
+void cache_save_directory(const struct cache_key *k, const struct ukey_directory *d, struct bytes content)
 {
-	const struct cache_key k = {CACHE_DIRECTORY, serial, directory_digest(d)};
 	int folder = folder_open(FOLDER_CACHE, NULL, true, NULL);
+	char own[NAME_SIZE];
 
 	if (folder < 0)
 		return;
-	remove_of(folder, serial, d);
-	save(folder, &k, directory_raw(d));
+	name_of(k, own);
+	remove_of(folder, k->serial, d, own);
+	save(folder, k, content);
+	close(folder);
+}
+
+void cache_remove(const struct cache_key *k)
+{
+	int folder = folder_open(FOLDER_CACHE, NULL, false, NULL);
+	char name[NAME_SIZE];
+
+	if (folder < 0)
+		return;
+	name_of(k, name);
+	unlinkat(folder, name, 0);
 	close(folder);
 }
 
@@ -229,7 +267,7 @@ void cache_forget(const char *serial)
 	int folder = folder_open(FOLDER_CACHE, NULL, false, NULL);
 
 	if (folder >= 0) {
-		remove_of(folder, serial, NULL);
+		remove_of(folder, serial, NULL, NULL);
 		close(folder);
 	}
 }

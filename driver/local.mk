@@ -8,7 +8,7 @@ libukeycore_la_SOURCES = \
 	driver/token.c driver/token.h \
 	driver/turn.c driver/turn.h \
 	driver/link.c driver/link.h \
-	driver/cache.c driver/cache_file.c driver/cache_file.h \
+	driver/cache.c driver/fresh.c driver/cache_file.c driver/cache_file.h \
 	driver/directory.c driver/directory.h driver/directory_change.c driver/directory_change.h \
 	driver/pin.c driver/manager.c driver/pin_advice.c driver/unlock.c driver/attest.c driver/attest_verify.c driver/attest.h driver/object.c driver/key.c driver/key.h driver/import.c driver/operate.c \
 	driver/settings.c driver/settings.h \
@@ -21,7 +21,7 @@ libukeycore_la_SOURCES = \
 	driver/text.c driver/text.h \
 	driver/usb_ids.c driver/usb_ids.def \
 	driver/card/card.h driver/card/ukey_card.c driver/card/info.c driver/card/sw.c \
-	driver/card/piv.c driver/card/piv.h driver/card/piv_read.c driver/card/piv_slot.c driver/card/piv_slot.h driver/card/piv_manage.c driver/card/piv_manage.h driver/card/piv_placeholder.c driver/card/piv_placeholder.h \
+	driver/card/piv.c driver/card/piv.h driver/card/piv_read.c driver/card/piv_look.c driver/card/piv_slot.c driver/card/piv_slot.h driver/card/piv_manage.c driver/card/piv_manage.h driver/card/piv_placeholder.c driver/card/piv_placeholder.h \
 	driver/card/piv_sw.c driver/card/piv_cannot.c driver/card/piv_cannot.h \
 	driver/card/piv_object.c driver/card/piv_object.h driver/card/piv_key.c driver/card/piv_yubico.c \
 	driver/card/piv_inflate.c driver/card/piv_inflate.h \

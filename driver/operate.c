@@ -2,8 +2,9 @@
 /*
  * Using keys: the host pads and unpads, the token does the raw operation (doc/token-protocol.md 2.3, 4.7).
  *
- * A signature is not verified here: that would cost more than it guards against on a genuine token. Whoever must guard
- * against a faulty chip verifies with the public key.
+ * A signature of a token of ours is not verified here: that would cost more than it guards against on a genuine token.
+ * Whoever must guard against a faulty chip verifies with the public key. Of a card that tells nothing it is: another
+ * program may have put another key there, and the listed one's is the only result that anybody can want.
  */
 #include "common/rsa_pad.h"
 #include "common/secmem.h"
@@ -84,6 +85,12 @@ static enum ukey_status use_end(struct ukey_token *t, struct use *u, enum ukey_s
 	return status;
 }
 
+static enum ukey_status key_changed(struct ukey_token *t)
+{
+	token_stale(t);
+	return UKEY_KEY_CHANGED;
+}
+
 static enum ukey_status operate(struct ukey_token *t, const struct use *u, struct bytes in, uint8_t *out, size_t len)
 {
 	const enum ukey_algorithm a = u->algorithm->algorithm;
@@ -92,7 +99,37 @@ static enum ukey_status operate(struct ukey_token *t, const struct use *u, struc
 	/* The log-in went with somebody's reset: no loss to a key that wants none. */
 	if (status == UKEY_TOKEN_RESET && u->key->no_pin)
 		status = t->card->operate(&t->port, u->operation, a, u->ref, in, out, len);
+	/* What was sent is right for the key that we know. */
+	if (t->card->tells_nothing && (status == UKEY_NOT_FOUND || status == UKEY_DATA_INVALID ||
+					      status == UKEY_DECRYPT_FAILED || status == UKEY_KEY_USAGE))
+		return key_changed(t);
 	return status;
+}
+
+/* The public key takes `result` back to `in`: the private one made it. */
+static enum ukey_status check_rsa(struct ukey_token *t, const struct use *u, struct bytes in, const uint8_t *result)
+{
+	const struct crypto_pubkey key = key_public(u->key);
+	uint8_t back[CRYPTO_RSA_BYTES_MAX];
+	const bool good = in.len <= sizeof back && crypto_rsa_public(&key, BYTES(result, in.len), back) &&
+			  bytes_equal(BYTES(back, in.len), in);
+
+	return good ? UKEY_OK : key_changed(t);
+}
+
+static enum ukey_status check_ecdsa(struct ukey_token *t, const struct use *u, struct bytes in, const uint8_t *result)
+{
+	const struct crypto_scheme scheme = {.kind = CRYPTO_ECDSA};
+	const struct crypto_pubkey key = key_public(u->key);
+
+	switch (crypto_verify(&key, &scheme, in, BYTES(result, u->algorithm->result))) {
+	case CRYPTO_GOOD:
+		return UKEY_OK;
+	case CRYPTO_BAD:
+		return key_changed(t);
+	default:
+		return UKEY_MEMORY;
+	}
 }
 
 static bool below_modulus(const struct ukey_key *k, const uint8_t *block)
@@ -143,6 +180,8 @@ static enum ukey_status sign_rsa(
 
 	if (status == UKEY_OK)
 		status = operate(t, u, BYTES(block, k), out, k);
+	if (status == UKEY_OK && t->card->tells_nothing)
+		status = check_rsa(t, u, BYTES(block, k), out);
 	/* A result that is not below the modulus is none. */
 	if (status == UKEY_OK && !below_modulus(u->key, out))
 		status = UKEY_TOKEN_PROTOCOL;
@@ -174,7 +213,11 @@ static enum ukey_status sign_ecdsa(
 		return UKEY_ARGUMENT;
 	if (in.len == 0)
 		return UKEY_DATA_LENGTH;
-	return operate(t, u, ecdsa_integer(u->algorithm->type, in, store), out, u->algorithm->result);
+	const struct bytes number = ecdsa_integer(u->algorithm->type, in, store);
+	enum ukey_status status = operate(t, u, number, out, u->algorithm->result);
+	if (status == UKEY_OK && t->card->tells_nothing)
+		status = check_ecdsa(t, u, number, out);
+	return status;
 }
 
 enum ukey_status ukey_sign(struct ukey_token *t, ukey_key_ref ref, const struct ukey_scheme *scheme, const uint8_t *in,
@@ -247,6 +290,9 @@ static enum ukey_status decrypt(struct ukey_token *t, const struct use *u, const
 	uint8_t *block = secmem_alloc(2 * k), *message = block ? block + k : NULL;
 	enum ukey_status status = block ? operate(t, u, in, block, k) : UKEY_MEMORY;
 
+	/* Before anything is said of its padding. */
+	if (status == UKEY_OK && t->card->tells_nothing)
+		status = check_rsa(t, u, in, block);
 	if (status == UKEY_OK && !below_modulus(u->key, block))
 		status = UKEY_TOKEN_PROTOCOL;
 	if (status == UKEY_OK)
@@ -288,6 +334,20 @@ static enum ukey_status check_peer(const struct use *u, struct bytes peer)
 	return crypto_point_valid(&key) ? UKEY_OK : UKEY_DATA_INVALID;
 }
 
+/*
+ * Nobody can tell a wrong secret from a right one. Where the PIN is asked for each time, nothing may come between it
+ * and the operation.
+ */
+static enum ukey_status confirm(struct ukey_token *t, struct use *u)
+{
+	if (!t->card->tells_nothing || u->key->always_authenticate)
+		return UKEY_OK;
+	enum ukey_status status = fresh_confirm_key(t, u->ref, &u->directory);
+	if (status == UKEY_OK)
+		u->key = ukey_directory_key(u->directory, u->ref);
+	return status;
+}
+
 enum ukey_status ukey_derive(
 	struct ukey_token *t, ukey_key_ref ref, const uint8_t *peer, size_t peer_len, uint8_t *out, size_t *len)
 {
@@ -300,6 +360,8 @@ enum ukey_status ukey_derive(
 	status = check_peer(&u, BYTES(peer, peer_len));
 	if (status == UKEY_OK && *len < u.algorithm->size)
 		status = UKEY_BUFFER_TOO_SMALL;
+	if (status == UKEY_OK)
+		status = confirm(t, &u);
 	if (status == UKEY_OK)
 		status = operate(t, &u, BYTES(peer, peer_len), secret, u.algorithm->size);
 	if (status == UKEY_OK) {

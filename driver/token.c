@@ -120,6 +120,7 @@ static void set_info_locked(struct ukey_token *t, const struct card_info *info)
 	t->max_answer = info->max_answer;
 	if (t->card->tells_nothing) {
 		keep_locked(t, &before);
+		fresh_selected_locked(t, info);
 		return;
 	}
 	t->told = true;
@@ -300,7 +301,7 @@ void token_adopt(struct ukey_token *t, struct link *l, const struct answer *a, c
 	t->info.so_pin = a->info.token.so_pin;
 	set_info_locked(t, &a->info);
 	if (a->card->tells_nothing)
-		token_stale_locked(t);
+		fresh_came_locked(t);
 	count_plug_locked(t, seen);
 	t->info.present = true;
 	t->info.road = seen->usb ? UKEY_ROAD_USB : UKEY_ROAD_PCSC;
@@ -357,8 +358,11 @@ static enum ukey_status select_again(struct ukey_token *t)
 	if (status == UKEY_OK)
 		token_set_info(t, &info);
 	/* Who knows who wrote meanwhile. */
-	if (status == UKEY_OK && t->card->tells_nothing)
-		token_stale(t);
+	if (status == UKEY_OK && t->card->tells_nothing) {
+		pthread_mutex_lock(&t->lock);
+		fresh_came_locked(t);
+		pthread_mutex_unlock(&t->lock);
+	}
 	return status;
 }
 
@@ -481,10 +485,10 @@ static void keep(void *ctx, struct bytes certificate)
 
 void token_recall(struct ukey_token *t)
 {
-	const struct ukey_directory *d = token_known_directory(t);
+	const struct ukey_directory *d = t->card->tells_nothing ? token_kept_directory(t) : NULL;
 	const struct bytes notes = d ? directory_notes(d) : BYTES_NONE;
 
-	t->memory.notes_len = notes.len <= sizeof t->memory.notes ? notes.len : 0;
+	t->memory.notes_len = notes.len < sizeof t->memory.notes ? notes.len : sizeof t->memory.notes;
 	bytes_copy(t->memory.notes, BYTES(notes.data, t->memory.notes_len));
 	ukey_directory_unref(d);
 }

@@ -33,6 +33,21 @@ struct answer {
 	struct card_memory memory;
 };
 
+/* Of a card that tells nothing: how far its directory is to be believed (fresh.c). All under the token's lock. */
+struct freshness {
+	bool named; /* info.identity is what card_info.identity says */
+	uint8_t identity[32];
+	bool doubted;    /* it was out of our sight since the last look */
+	bool doubtful;   /* it was read with something in it that made no sense */
+	bool asked_file; /* what another process left was tried */
+	bool turn_saved; /* the next process goes on where this one is */
+	uint64_t looked; /* when a look last showed nothing new; 0: never */
+	unsigned turn;   /* whose it is at the next look */
+	int soonest;     /* the key whose certificate is about to end, or has: every other turn is its; -1: none */
+	bool soonest_next;
+	uint32_t certain; /* containers that were looked at since it came */
+};
+
 struct ukey_token {
 	/* Never changes. */
 	struct ukey *ukey; /* counted: the memory stays as long as its tokens */
@@ -69,6 +84,7 @@ struct ukey_token {
 	const struct ukey_directory *directory; /* NULL: never read */
 	bool stale;                             /* the directory is not what the token has now */
 	bool told;                              /* info.digest is: nothing was written since it came */
+	struct freshness fresh;
 	struct cached_certificate *certificates;
 	size_t certificates_size;
 	uint8_t *attestation_chain; /* NULL: not read yet */
@@ -159,6 +175,12 @@ enum ukey_status token_failed(struct ukey_token *t, enum ukey_status s);
 enum ukey_status token_directory(struct ukey_token *t, const struct ukey_directory **out);
 /* Any thread: a reference when it is known and the token is here, else NULL. */
 const struct ukey_directory *token_known_directory(struct ukey_token *t);
+/* The owner: the same, from the files too. */
+const struct ukey_directory *token_kept_directory(struct ukey_token *t);
+/* The owner: read it from the token. */
+enum ukey_status token_read_directory(struct ukey_token *t, const struct ukey_directory **out);
+/* This process uses the cache's files. */
+bool token_uses_files(struct ukey_token *t);
 /* The directory turned out to be another one than we know. */
 void token_stale(struct ukey_token *t);
 void token_stale_locked(struct ukey_token *t);
@@ -167,6 +189,27 @@ bool token_is_stale(struct ukey_token *t);
 enum ukey_status token_cached(struct ukey_token *t, const uint8_t sha256[32], uint8_t **der, size_t *len);
 void token_keep(struct ukey_token *t, const uint8_t sha256[32], struct bytes der);
 void token_forget_certificates(struct ukey_token *t);
+/* ---- cards that tell nothing (fresh.c) ---- */
+
+/* Under the lock: SELECT was answered; and, `came`, after a time in which anything may have been written. */
+void fresh_selected_locked(struct ukey_token *t, const struct card_info *info);
+void fresh_came_locked(struct ukey_token *t);
+/* Under the lock: the directory needs no look now. Of a card that tells what it has that is always so. */
+bool fresh_believed_locked(const struct ukey_token *t);
+/* The owner: as it is on the card now, as far as a look shows. */
+enum ukey_status fresh_directory(struct ukey_token *t, const struct ukey_directory **out);
+/* The owner: it was just read. */
+void fresh_read(struct ukey_token *t, const struct ukey_directory *d);
+/* The owner: what another process has left, unless that was tried before; NULL. */
+const struct ukey_directory *fresh_from_file(struct ukey_token *t);
+/* It was not as the card is: what is kept of it is of no use to the next process either. */
+void fresh_disproved(struct ukey_token *t);
+/*
+ * The owner, before a use of this key whose result nobody can check: *d (a reference) is the directory with the key as
+ * it is now. UKEY_KEY_CHANGED: there is another one.
+ */
+enum ukey_status fresh_confirm_key(struct ukey_token *t, ukey_key_ref ref, const struct ukey_directory **d);
+
 /* Made anew: what was kept of it for other processes is of no more use. */
 void token_forget_files(struct ukey_token *t);
 

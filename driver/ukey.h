@@ -52,7 +52,7 @@ enum ukey_status {
 	UKEY_NOT_GENUINE, UKEY_NO_ROOTS, UKEY_CHANNEL_REQUIRED, UKEY_CHANNEL_FULL, UKEY_CHANNEL_LOST,
 	UKEY_NOT_FOUND, UKEY_EXISTS, UKEY_TOKEN_FULL, UKEY_TOO_LARGE, UKEY_KEY_USAGE, UKEY_ALGORITHM,
 	UKEY_DATA_INVALID, UKEY_DATA_LENGTH, UKEY_DECRYPT_FAILED, UKEY_SIGNATURE_INVALID, UKEY_TOUCH_TIMEOUT,
-	UKEY_KEYGEN_FAILED, UKEY_KEY_INVALID, UKEY_KEY_ORIGIN,
+	UKEY_KEYGEN_FAILED, UKEY_KEY_INVALID, UKEY_KEY_ORIGIN, UKEY_KEY_CHANGED,
 	UKEY_CERT_INVALID, UKEY_CERT_MISMATCH, UKEY_CERT_EXPIRED, UKEY_CERT_UNTRUSTED,
 	UKEY_UNLOCK_NONE, UKEY_UNLOCK_WRONG, UKEY_UNLOCK_BLOCKED, UKEY_UNLOCK_OVER,
 	UKEY_ATTEST_NONE, UKEY_ATTEST_INVALID,
@@ -464,6 +464,12 @@ struct ukey_directory {
 /*
  * The directory as it is now, as far as this process knows: re-read only when an answer of the token showed that its
  * generation moved. 0 commands when this process or the cache knows it, else 1.
+ *
+ * A PIV card has no generation. A directory of it that this process or the cache knows is believed after one look: the
+ * beginning of one certificate (or of what else was read), in turns, every other time of the one that is about to end.
+ * 1 command at most a second and after the card was out; another program's change shows at the turn of its place, and
+ * everything is read again. Whatever was listed, a signature or decryption is given out only if the listed key made it
+ * (else UKEY_KEY_CHANGED), and before the first ukey_derive since the card came its certificate is looked at.
  */
 UKEY_API enum ukey_status ukey_directory(struct ukey_token *t, const struct ukey_directory **out);
 UKEY_API void ukey_directory_unref(const struct ukey_directory *d);

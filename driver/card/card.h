@@ -32,6 +32,9 @@ struct card_info {
 	struct ukey_token_info token;
 	size_t max_command, max_answer;
 	bool user_verified, so_verified;
+	/* Of a card that tells nothing: it has a name of its own, and with this digest no other card has. */
+	bool named;
+	uint8_t identity[32];
 };
 
 #define CARD_NOTES_MAX 16
@@ -43,7 +46,7 @@ struct card_memory {
 	uint8_t atr[33];
 	size_t atr_len; /* 0: not known */
 	bool all_slots; /* settings: look into every slot there may be */
-	/* Told before a PIN is sent: what directory_notes() says, or nothing. */
+	/* Told before a PIN is sent: the beginning of what directory_notes() says, or nothing. */
 	uint8_t notes[CARD_NOTES_MAX];
 	size_t notes_len;
 
@@ -54,6 +57,10 @@ struct card_memory {
 	uint8_t pin_reference;
 	bool version_asked;
 	uint8_t version[3]; /* of Yubico's extensions; 0.0.0: none */
+	/* For the caller to set: beginnings are not the same though nothing has changed. */
+	bool look_whole;
+	/* The directory as it was read leaves out what made no sense: perhaps an accident, so nothing to keep. */
+	bool doubtful;
 	/*
 	 * For the caller to see and clear: another program had selected its own application, so nobody is logged in any
 	 * more, whatever the operation came to.
@@ -131,6 +138,13 @@ struct card_ops {
 	enum ukey_status (*factory_reset)(struct card_port *p);
 	/* *out is malloc'd, as it came. */
 	enum ukey_status (*read_directory)(struct card_port *p, uint8_t **out, size_t *len);
+	/*
+	 * Of a card that tells nothing: is in one of the places that were read for the directory with these notes what
+	 * was there then? 1 command, or 2 where the beginning does not tell. The places take turns, one each time; or
+	 * it is the certificate's of this key.
+	 */
+	enum ukey_status (*look)(struct card_port *p, struct bytes notes, unsigned turn, bool *same);
+	enum ukey_status (*look_at)(struct card_port *p, struct bytes notes, ukey_key_ref ref, bool *same);
 	enum ukey_status (*read_certificate)(
 		struct card_port *p, enum card_object kind, uint8_t number, uint8_t **out, size_t *len);
 	enum ukey_status (*read_data)(struct card_port *p, uint8_t number, struct ukey_data *out);

@@ -183,6 +183,15 @@ enum ukey_status piv_get_data(struct card_port *p, uint32_t object, uint32_t le,
 	return piv_transact(p, CARD_CMD_READ, &a, answer);
 }
 
+enum ukey_status piv_get_beginning(struct card_port *p, uint32_t object, struct builder *answer)
+{
+	uint8_t list[5];
+	struct apdu a = get_data(object, list, PIV_BEGINNING);
+
+	a.part = true;
+	return piv_transact(p, CARD_CMD_READ, &a, answer);
+}
+
 /* ---- 3.1.1 SELECT, and who it is --------------------------------------------------------------------------------- */
 
 static bool is_zero(struct bytes b)
@@ -212,18 +221,28 @@ static bool digest_of(struct bytes a, struct bytes b, uint8_t digest[CRYPTO_DIGE
 	return good;
 }
 
+static bool has_guid(const struct piv_chuid *chuid)
+{
+	return chuid->guid.data && !is_zero(chuid->guid);
+}
+
+static bool has_number(const struct piv_chuid *chuid)
+{
+	return chuid->fasc_n.data && !is_nobodys(chuid->fasc_n);
+}
+
 /* Eight bytes that are this card's, as far as it can be told from others. */
 static bool identity(const struct card_memory *m, const struct piv_chuid *chuid, uint8_t out[8])
 {
 	uint8_t digest[CRYPTO_DIGEST_MAX];
 	struct cursor guid = cursor_of(chuid->guid);
 
-	if (chuid->guid.data && !is_zero(chuid->guid)) {
+	if (has_guid(chuid)) {
 		cursor_take(&guid, chuid->guid.len - 8);
 		bytes_copy(out, cursor_take(&guid, 8));
 		return true;
 	}
-	if (chuid->fasc_n.data && !is_nobodys(chuid->fasc_n)) {
+	if (has_number(chuid)) {
 		if (!digest_of(chuid->fasc_n, BYTES_NONE, digest))
 			return false;
 	} else if (!digest_of(text_bytes("PIV without CHUID"),
@@ -231,6 +250,20 @@ static bool identity(const struct card_memory *m, const struct piv_chuid *chuid,
 		return false;
 	}
 	bytes_copy(out, BYTES(digest, 8));
+	return true;
+}
+
+/* All of the object counts: whoever makes a new one says by it that what was known is over. */
+static bool identify(const struct piv_chuid *chuid, struct bytes object, struct card_info *info)
+{
+	uint8_t digest[CRYPTO_DIGEST_MAX];
+
+	info->named = has_guid(chuid) || has_number(chuid);
+	if (!info->named)
+		return true;
+	if (!crypto_digest(CRYPTO_SHA256, object, digest))
+		return false;
+	bytes_copy(info->identity, BYTES(digest, sizeof info->identity));
 	return true;
 }
 
@@ -307,6 +340,8 @@ static enum ukey_status select_and_name(struct card_port *p, struct card_info *i
 	if (!identity(m, &chuid, serial))
 		return UKEY_MEMORY;
 	serial_text(serial, info->token.serial);
+	if (!identify(&chuid, builder_bytes(&chuid_answer), info))
+		return UKEY_MEMORY;
 	m->info = *info;
 	m->deselected = false;
 	return UKEY_OK;
@@ -616,6 +651,8 @@ const struct card_ops card_piv = {
 	.initialize = piv_cannot_initialize,
 	.factory_reset = piv_cannot_factory_reset,
 	.read_directory = piv_read_directory,
+	.look = piv_look,
+	.look_at = piv_look_at,
 	.read_certificate = piv_read_certificate,
 	.read_data = piv_cannot_read_data,
 	.write = piv_manage_write,

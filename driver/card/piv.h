@@ -33,6 +33,31 @@ enum ukey_status piv_pin_reference(struct card_port *p, uint8_t *reference);
 /* Version of Yubico's extensions, 0.0.0 when there are none; asks the card when it was not asked yet. */
 enum ukey_status piv_version(struct card_port *p, uint8_t version[3]);
 
+/* The same of its first PIV_BEGINNING bytes, or some more. */
+#define PIV_BEGINNING 0x60u
+enum ukey_status piv_get_beginning(struct card_port *p, uint32_t object, struct builder *answer);
+
+/* A certificate of the greatest length with its tags; a compressed one is shorter. */
+#define PIV_OBJECT_MAX (PIV_CERTIFICATE_MAX + 128u)
+
+/*
+ * What was read for the directory, noted so that a look tells whether it is still there (piv_look.c). Places are the
+ * slots' certificates, by the slots' numbers, what a card tells of the slots' keys, and the key history.
+ */
+#define PIV_PLACE_METADATA PIV_SLOTS
+#define PIV_PLACE_HISTORY  (2 * PIV_SLOTS)
+#define PIV_NOTE_SIZE      18u
+/* After the PIN's reference. */
+#define PIV_NOTES_MAX (1u + (2u * PIV_SLOTS + 1u) * PIV_NOTE_SIZE)
+/* `object`: the whole answer, or none; `der`: the certificate in it, or none. */
+void piv_note_certificate(struct builder *notes, uint8_t slot, struct bytes object, struct bytes der);
+void piv_note_other(struct builder *notes, uint8_t place, struct bytes object);
+enum ukey_status piv_look(struct card_port *p, struct bytes notes, unsigned turn, bool *same);
+enum ukey_status piv_look_at(struct card_port *p, struct bytes notes, ukey_key_ref ref, bool *same);
+/* GET METADATA (Yubico, from 5.3 on); only the port's `sw` says what the card said. */
+#define PIV_METADATA_MAX 1024u
+enum ukey_status piv_get_metadata(struct card_port *p, const struct piv_slot *slot, struct builder *answer);
+
 /* piv_read.c */
 enum ukey_status piv_read_directory(struct card_port *p, uint8_t **out, size_t *len);
 enum ukey_status piv_read_certificate(

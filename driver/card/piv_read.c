@@ -14,14 +14,10 @@
 
 #include <stdlib.h>
 
-#define INS_GET_METADATA 0xF7 /* Yubico, from 5.3 on */
-
-/* A certificate of the greatest length with its tags; a compressed one is shorter. */
-#define OBJECT_MAX (PIV_CERTIFICATE_MAX + 128u)
+#define OBJECT_MAX PIV_OBJECT_MAX
 /* A container with an RSA-4096 key and everything else, generously. */
 #define ENTRY_MAX     1024u
-#define DIRECTORY_MAX (PIV_SLOTS * ENTRY_MAX + 64u)
-#define METADATA_MAX  1024u
+#define DIRECTORY_MAX (PIV_SLOTS * ENTRY_MAX + PIV_NOTES_MAX + 64u)
 
 /* Reading the directory. */
 struct reading {
@@ -30,6 +26,7 @@ struct reading {
 	bool answered;   /* by an object of PIV's: that is who is selected */
 	uint8_t *object; /* OBJECT_MAX + 2 */
 	struct builder out;
+	struct builder notes; /* what was read */
 };
 
 /* What stands in the slot. */
@@ -49,6 +46,7 @@ static bool is_over(const struct card_port *p, enum ukey_status status)
 static void hide(const struct reading *r, const struct piv_slot *slot, const char *why)
 {
 	log_text("%s: slot %02X is left out: %s", r->p->memory->reader, slot->reference, why);
+	r->p->memory->doubtful = true;
 }
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
@@ -122,14 +120,15 @@ static enum ukey_status put_entry(struct reading *r, const struct piv_slot *slot
 
 /* ---- slots ------------------------------------------------------------------------------------------------------- */
 
-/* UKEY_NOT_FOUND: there is none. *der is malloc'd. */
-static enum ukey_status read_der(
-	struct card_port *p, const struct piv_slot *slot, uint8_t *object, uint8_t **der, size_t *len)
+/* UKEY_NOT_FOUND: there is none. *raw: what came, in `object`. *der is malloc'd. */
+static enum ukey_status read_der(struct card_port *p, const struct piv_slot *slot, uint8_t *object, struct bytes *raw,
+	uint8_t **der, size_t *len)
 {
 	struct builder answer = builder_of(object, OBJECT_MAX + 2);
 	struct bytes content;
 	enum ukey_status status = piv_get_data(p, slot->object, APDU_LE_MAX, &answer);
 
+	*raw = status == UKEY_OK ? builder_bytes(&answer) : BYTES_NONE;
 	if (status != UKEY_OK)
 		return status;
 	if (!piv_unwrap(builder_bytes(&answer), 0x53, &content))
@@ -199,17 +198,16 @@ static enum ukey_status put_told(struct reading *r, const struct piv_slot *slot,
 /* A key without certificate: of a card that tells what it has. */
 static enum ukey_status read_metadata(struct reading *r, const struct piv_slot *slot)
 {
-	uint8_t buffer[METADATA_MAX + 2], version[3];
+	uint8_t buffer[PIV_METADATA_MAX + 2], version[3];
 	struct builder answer = builder_of(buffer, sizeof buffer);
-	const struct apdu a = {.ins = INS_GET_METADATA, .p2 = slot->reference, .le = METADATA_MAX};
 	enum ukey_status status = piv_version(r->p, version);
 
 	if (status != UKEY_OK || version[0] < 5 || (version[0] == 5 && version[1] < 3))
 		return status;
-	r->p->sw = 0;
-	status = r->p->send(r->p->ctx, &a, &answer, &r->p->sw);
+	status = piv_get_metadata(r->p, slot, &answer);
 	if (status != UKEY_OK)
 		return is_over(r->p, status) ? status : UKEY_OK;
+	piv_note_other(&r->notes, PIV_PLACE_METADATA + piv_slot_number(slot), builder_bytes(&answer));
 	r->answered = r->answered || r->p->sw == SW_OK;
 	return r->p->sw == SW_OK ? put_told(r, slot, builder_bytes(&answer)) : UKEY_OK;
 }
@@ -218,8 +216,12 @@ static enum ukey_status read_slot(struct reading *r, const struct piv_slot *slot
 {
 	uint8_t *der = NULL;
 	size_t len = 0;
-	enum ukey_status status = certified ? read_der(r->p, slot, r->object, &der, &len) : UKEY_NOT_FOUND;
+	struct bytes raw = BYTES_NONE;
+	enum ukey_status status = certified ? read_der(r->p, slot, r->object, &raw, &der, &len) : UKEY_NOT_FOUND;
 
+	if (certified && r->p->sw != 0)
+		piv_note_certificate(
+			&r->notes, piv_slot_number(slot), raw, status == UKEY_OK ? BYTES(der, len) : BYTES_NONE);
 	if (certified && r->p->sw == SW_OK)
 		r->answered = true;
 	if (status == UKEY_NOT_FOUND)
@@ -245,11 +247,14 @@ static enum ukey_status read_history(struct reading *r)
 	r->history = (struct piv_history){0};
 	if (is_over(r->p, status))
 		return status;
+	if (r->p->sw != 0)
+		piv_note_other(&r->notes, PIV_PLACE_HISTORY, builder_bytes(&answer));
 	if (status == UKEY_OK) {
 		r->answered = true;
 		if (!piv_unwrap(builder_bytes(&answer), 0x53, &content) || !piv_history_parse(content, &r->history)) {
 			r->history = (struct piv_history){0};
 			log_text("%s: the key history cannot be read", r->p->memory->reader);
+			r->p->memory->doubtful = true;
 		}
 	}
 	return UKEY_OK;
@@ -273,15 +278,19 @@ static enum ukey_status read_all(struct reading *r)
 	uint8_t reference;
 	enum ukey_status status;
 
-	r->answered = false;
-	r->out.len = 0;
+	r->answered = r->p->memory->doubtful = false;
+	r->out.len = r->notes.len = 0;
 	status = piv_pin_reference(r->p, &reference);
 	if (status == UKEY_OK)
 		status = read_history(r);
 	if (status == UKEY_OK)
 		status = read_slots(r);
-	if (status == UKEY_OK)
-		tlv_put_u8(&r->out, 0xEF, reference);
+	if (status == UKEY_OK) {
+		size_t inside = tlv_begin(&r->out, 0xEF);
+		builder_u8(&r->out, reference);
+		builder_put(&r->out, builder_bytes(&r->notes));
+		tlv_end(&r->out, inside);
+	}
 	return status;
 }
 
@@ -301,15 +310,16 @@ static enum ukey_status read_certainly(struct reading *r)
 enum ukey_status piv_read_directory(struct card_port *p, uint8_t **out, size_t *len)
 {
 	struct reading r = {.p = p, .object = malloc(OBJECT_MAX + 2)};
-	uint8_t *memory = malloc(DIRECTORY_MAX);
+	uint8_t *memory = malloc(DIRECTORY_MAX), notes[PIV_NOTES_MAX];
 	enum ukey_status status = r.object && memory ? p->hold(p->ctx) : UKEY_MEMORY;
 
 	r.out = builder_of(memory, DIRECTORY_MAX);
+	r.notes = builder_of(notes, sizeof notes);
 	if (status == UKEY_OK) {
 		status = read_certainly(&r);
 		p->let_go(p->ctx);
 	}
-	if (status == UKEY_OK && r.out.failed)
+	if (status == UKEY_OK && (r.out.failed || r.notes.failed))
 		status = UKEY_INTERNAL;
 	free(r.object);
 	if (status != UKEY_OK) {
@@ -325,6 +335,7 @@ enum ukey_status piv_read_certificate(
 	struct card_port *p, enum card_object kind, uint8_t number, uint8_t **out, size_t *len)
 {
 	const struct piv_slot *slot = kind == CARD_CERTIFICATE ? piv_slot_of(number) : NULL;
+	struct bytes raw;
 	bool again;
 	uint8_t *object;
 	enum ukey_status status;
@@ -335,11 +346,11 @@ enum ukey_status piv_read_certificate(
 	object = malloc(OBJECT_MAX + 2);
 	status = object ? p->hold(p->ctx) : UKEY_MEMORY;
 	if (status == UKEY_OK) {
-		status = read_der(p, slot, object, out, len);
+		status = read_der(p, slot, object, &raw, out, len);
 		/* It was there. */
 		if (status == UKEY_NOT_FOUND && p->sw == SW_NOT_FOUND &&
 			piv_confirm(p, SW_NOT_FOUND, &again) == UKEY_OK && again)
-			status = read_der(p, slot, object, out, len);
+			status = read_der(p, slot, object, &raw, out, len);
 		p->let_go(p->ctx);
 	}
 	free(object);

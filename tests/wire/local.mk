@@ -201,6 +201,13 @@ WIRE_TESTS += tests/wire/test_driver_piv_manage
 tests_wire_test_driver_piv_manage_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_piv_manage_LDADD = $(piv_bench_ldadd)
 
+# What is believed of a card that tells nothing, and what that costs.
+WIRE_TESTS += tests/wire/test_driver_piv_fresh tests/wire/test_driver_piv_budget
+tests_wire_test_driver_piv_fresh_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_fresh_LDADD = $(piv_bench_ldadd)
+tests_wire_test_driver_piv_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_budget_LDADD = $(piv_bench_ldadd)
+
 # libukey on a real pcscd: tests/wire/driver_pcsc.sh.
 check_PROGRAMS += tests/wire/driver_talk tests/lib/vpcd_foreign
 tests_wire_driver_talk_SOURCES = tests/wire/driver_talk.c

@@ -393,7 +393,7 @@ static void lies_break_nothing(void **state)
 {
 	struct bench *b = *state;
 	static const enum ukey_status possible[] = {UKEY_OK, UKEY_NO_TOKEN, UKEY_TOKEN_PROTOCOL, UKEY_NOT_FOUND,
-		UKEY_TOKEN_REMOVED, UKEY_NOT_LOGGED_IN, UKEY_PIN_NOT_SET, UKEY_DATA_INVALID};
+		UKEY_TOKEN_REMOVED, UKEY_NOT_LOGGED_IN, UKEY_PIN_NOT_SET, UKEY_DATA_INVALID, UKEY_KEY_CHANGED};
 
 	b->loop->readers[0].falsify = tell_it;
 	for (unsigned at = 1; at <= 11; at++)
