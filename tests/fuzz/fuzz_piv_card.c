@@ -199,6 +199,23 @@ static void use(struct card_port *p, const struct ukey_key *k)
 	free(out);
 }
 
+/* Notes are of the card's own making, or somebody's who wrote into the cache: any bytes. */
+static void look(struct card_port *p, struct bytes notes, const struct ukey_directory *d)
+{
+	bool same;
+
+	for (unsigned turn = 0; turn < 3; turn++) {
+		begin(p);
+		end(p, card_piv.look(p, notes, turn, &same));
+	}
+	for (size_t i = 0; d && i < d->key_count; i++) {
+		begin(p);
+		end(p, card_piv.look_at(p, notes, d->keys[i].ref, &same));
+	}
+	begin(p);
+	end(p, card_piv.look_at(p, notes, UKEY_KEY_REF(0, UKEY_SIGNATURE), &same));
+}
+
 /* What is made up of such a card's answers is always a directory. */
 static void read_and_use(struct card_port *p)
 {
@@ -211,6 +228,7 @@ static void read_and_use(struct card_port *p)
 		return;
 	FUZZ_REQUIRE(directory_parse(BYTES(raw, len), 0, &d) == UKEY_OK);
 	free(raw);
+	look(p, directory_notes(d), d);
 	verify(p);
 	FUZZ_REQUIRE(d->certificate_count == 0 && d->data_count == 0 && d->key_count <= PIV_SLOTS);
 	for (size_t i = 0; i < d->key_count; i++)
@@ -315,6 +333,7 @@ static void session(struct card_port *p, bool managing)
 		manage(p);
 	read_and_use(p);
 	change_codes(p);
+	look(p, BYTES(answers.at, answers.left), NULL);
 	selected(p);
 }
 
