@@ -34,34 +34,6 @@ enum ukey_status piv_cannot_read_data(struct card_port *p, uint8_t number, struc
 	return cannot(p);
 }
 
-enum ukey_status piv_cannot_write(
-	struct card_port *p, enum card_object kind, uint8_t number, const struct card_body *body, uint32_t *generation)
-{
-	(void)kind;
-	(void)number;
-	(void)body;
-	(void)generation;
-	return cannot(p);
-}
-
-enum ukey_status piv_cannot_erase(struct card_port *p, enum card_object kind, uint8_t number, uint32_t *generation)
-{
-	(void)kind;
-	(void)number;
-	(void)generation;
-	return cannot(p);
-}
-
-enum ukey_status piv_cannot_generate(struct card_port *p, const struct ukey_generate *how, struct builder *answer,
-	struct card_public *out, uint32_t *generation)
-{
-	(void)how;
-	(void)answer;
-	(void)out;
-	(void)generation;
-	return cannot(p);
-}
-
 enum ukey_status piv_cannot_delete_key(struct card_port *p, bool container, uint8_t number, uint32_t *generation)
 {
 	(void)container;

@@ -10,11 +10,6 @@ enum ukey_status piv_cannot_initialize(
 	struct card_port *p, const struct ukey_initialize *how, bool device_key, uint32_t *generation);
 enum ukey_status piv_cannot_factory_reset(struct card_port *p);
 enum ukey_status piv_cannot_read_data(struct card_port *p, uint8_t number, struct ukey_data *out);
-enum ukey_status piv_cannot_write(
-	struct card_port *p, enum card_object kind, uint8_t number, const struct card_body *body, uint32_t *generation);
-enum ukey_status piv_cannot_erase(struct card_port *p, enum card_object kind, uint8_t number, uint32_t *generation);
-enum ukey_status piv_cannot_generate(struct card_port *p, const struct ukey_generate *how, struct builder *answer,
-	struct card_public *out, uint32_t *generation);
 enum ukey_status piv_cannot_delete_key(struct card_port *p, bool container, uint8_t number, uint32_t *generation);
 enum ukey_status piv_cannot_random(struct card_port *p, uint8_t *out, size_t *len);
 enum ukey_status piv_cannot_unlock_challenge(struct card_port *p, uint8_t challenge[UKEY_CHALLENGE_SIZE]);
