@@ -31,7 +31,7 @@ static struct rapdu chain(struct ramtoken *t, uint8_t cla, uint8_t ins, struct b
 		struct builder b = builder_of(raw, sizeof(raw));
 		bool last = c.left <= n;
 		struct apdu a = {(uint8_t)(last ? cla : cla | 0x10), ins, 0x3F, 0xFF,
-			cursor_take(&c, last ? c.left : n), last ? le : 0, false};
+			cursor_take(&c, last ? c.left : n), last ? le : 0, false, false};
 		apdu_encode(&b, &a);
 		r = transceive(t, builder_bytes(&b));
 		if (last || r.sw != SW_OK)

@@ -371,8 +371,8 @@ static void no_bit_of_an_answer_may_change(void **state)
 	(void)state;
 	for (size_t bit = 0; bit < 8 * len; bit++) {
 		personal_open(token, 0, maker.device_point, &s);
-		struct bytes wrapped =
-			captured(&s, 0, (struct apdu){0x00, 0xCB, 0x3F, 0xFF, wire_hex("5C020001"), APDU_LE_MAX, true, false});
+		struct bytes wrapped = captured(
+			&s, 0, (struct apdu){0x00, 0xCB, 0x3F, 0xFF, wire_hex("5C020001"), APDU_LE_MAX, true, false});
 		struct rapdu r;
 		struct bytes answer = ramtoken_transceive(token, wrapped);
 		len = answer.len;
@@ -550,14 +550,14 @@ static void every_form_of_length(void **state)
 			struct builder b = builder_of(body, sizeof(body)), answer = builder_of(got, sizeof(got));
 			tlv_put_u16(&b, 0x5C, 0x0200);
 			tlv_put(&b, 0x53, wire_certificate(sizes[i], (uint8_t)(f + i)));
-			uint16_t sw = in_form(
-				&s, forms[f], (struct apdu){0, 0xDB, 0x3F, 0xFF, builder_bytes(&b), 0, 0}, &answer);
+			uint16_t sw = in_form(&s, forms[f],
+				(struct apdu){0, 0xDB, 0x3F, 0xFF, builder_bytes(&b), 0, false, false}, &answer);
 			if (sw != SW_OK)
 				fail_msg("form %zu, %zu bytes: %04X", f, sizes[i], sw);
 			assert_int_equal(answer.len, forms[f].le ? 6 : 0);
 			answer = builder_of(got, sizeof(got));
-			sw = in_form(
-				&s, forms[f], (struct apdu){0, 0xCB, 0x3F, 0xFF, wire_hex("5C020200"), 0, 0}, &answer);
+			sw = in_form(&s, forms[f],
+				(struct apdu){0, 0xCB, 0x3F, 0xFF, wire_hex("5C020200"), 0, false, false}, &answer);
 			assert_int_equal(sw, SW_OK);
 			assert_int_equal(answer.len, sizes[i]);
 			assert_int_equal(got[0], (uint8_t)(f + i));
@@ -565,13 +565,16 @@ static void every_form_of_length(void **state)
 	}
 	/* an error's bare status, and a warning with its MAC, in pieces too */
 	struct builder answer = builder_of(got, sizeof(got));
-	assert_int_equal(in_form(&s, forms[5], (struct apdu){0, 0xCB, 0x3F, 0xFF, wire_hex("5C020205"), 0, 0}, &answer),
+	assert_int_equal(in_form(&s, forms[5],
+				 (struct apdu){0, 0xCB, 0x3F, 0xFF, wire_hex("5C020205"), 0, false, false}, &answer),
 		SW_NOT_FOUND);
 	answer = builder_of(got, sizeof(got));
-	assert_int_equal(in_form(&s, forms[6], (struct apdu){0, 0x20, 0, 0x81, wire_string("654321"), 0, 0}, &answer),
+	assert_int_equal(
+		in_form(&s, forms[6], (struct apdu){0, 0x20, 0, 0x81, wire_string("654321"), 0, false, false}, &answer),
 		SW_TRIES_LEFT | 5);
 	answer = builder_of(got, sizeof(got));
-	assert_int_equal(in_form(&s, forms[4], (struct apdu){0, 0x20, 0, 0x81, wire_string("654321"), 0, 0}, &answer),
+	assert_int_equal(
+		in_form(&s, forms[4], (struct apdu){0, 0x20, 0, 0x81, wire_string("654321"), 0, false, false}, &answer),
 		SW_TRIES_LEFT | 4);
 }
 
