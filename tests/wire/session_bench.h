@@ -19,7 +19,8 @@ static uint8_t *blank, *operational;
 static inline uint16_t send(uint8_t channel, struct scp_session *s, uint8_t cla, uint8_t ins, uint8_t p1, uint8_t p2,
 	struct bytes data, struct bytes *answer)
 {
-	return personal_send(token, channel, s, &(struct apdu){cla, ins, p1, p2, data, APDU_LE_MAX, true, false}, answer);
+	return personal_send(
+		token, channel, s, &(struct apdu){cla, ins, p1, p2, data, APDU_LE_MAX, true, false}, answer);
 }
 
 static inline uint16_t verify(uint8_t channel, struct scp_session *s, const char *pin)
