@@ -203,8 +203,8 @@ tests_wire_test_driver_piv_manage_LDADD = $(piv_bench_ldadd)
 
 # What is believed of a card that tells nothing, and what that costs.
 WIRE_TESTS += tests/wire/test_driver_piv_fresh tests/wire/test_driver_piv_budget
-tests_wire_test_driver_piv_fresh_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_wire_test_driver_piv_fresh_LDADD = $(piv_bench_ldadd)
+tests_wire_test_driver_piv_fresh_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(ZLIB_CFLAGS)
+tests_wire_test_driver_piv_fresh_LDADD = $(piv_bench_ldadd) $(ZLIB_LIBS)
 tests_wire_test_driver_piv_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_piv_budget_LDADD = $(piv_bench_ldadd)
 
