@@ -26,6 +26,8 @@ one_certificate() # KEY
 				y -s "$slot" -a delete-certificate
 			fi || return 1
 		done
+		# A change by others is seen after some looks; Firefox shall see it at its first.
+		rm -rf "$XDG_CACHE_HOME"
 		return
 	fi
 	u cert import --pin-file user.pin --quiet "$1.pem" 2>/dev/null
