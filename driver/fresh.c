@@ -69,6 +69,14 @@ void fresh_disproved(struct ukey_token *t)
 		cache_remove(&(struct cache_key){CACHE_NAMED_DIRECTORY, t->serial, identity});
 }
 
+void ukey_directory_doubt(struct ukey_token *t)
+{
+	if (!t->card->tells_nothing)
+		return;
+	fresh_disproved(t);
+	token_stale(t);
+}
+
 /* ---- certificates ------------------------------------------------------------------------------------------------ */
 
 static void time_text(time_t when, char out[15])

@@ -473,6 +473,11 @@ struct ukey_directory {
  */
 UKEY_API enum ukey_status ukey_directory(struct ukey_token *t, const struct ukey_directory **out);
 UKEY_API void ukey_directory_unref(const struct ukey_directory *d);
+/*
+ * For a program that shows a person what is there: of a card that cannot tell whether it changed, the next
+ * ukey_directory reads everything. Without effect on tokens that tell. 0 commands.
+ */
+UKEY_API void ukey_directory_doubt(struct ukey_token *t);
 UKEY_API const struct ukey_key *ukey_directory_key(const struct ukey_directory *d, ukey_key_ref ref);
 
 /* SubjectPublicKeyInfo in DER; malloc'd, free with free(). 0 commands. */

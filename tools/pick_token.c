@@ -152,6 +152,8 @@ static enum ukey_status choose(struct session *s, struct ukey_token **list, size
 		return why_none(s->tool);
 	s->token = ukey_token_ref(list[best]);
 	ukey_token_info(s->token, &s->info);
+	/* A person sees what is on the card now, not what it was when another program had not written yet. */
+	ukey_directory_doubt(s->token);
 	/* Over USB the others are nobody else's before we let go of them. */
 	for (size_t i = 0; i < count; i++)
 		if (i != best)

@@ -135,15 +135,17 @@ static enum ukey_status authenticate_as(struct card_port *p, const struct kind *
 	*asked = status == UKEY_OK && value.len == k->block;
 	if (!*asked)
 		return status == UKEY_OK ? UKEY_MANAGEMENT_KEY_INCORRECT : status;
-	if (!crypto_one_block(k->block, false, key, value.data, plain) || !crypto_random(ours, k->block) ||
-		!crypto_one_block(k->block, true, key, ours, want))
-		return UKEY_MEMORY;
-	tlv_put(&b, 0x80, BYTES(plain, k->block));
-	tlv_put(&b, 0x81, BYTES(ours, k->block));
-	answer.len = 0;
-	status = exchange_9b(p, k->algorithm, builder_bytes(&b), 0x82, &answer, &value);
-	if (status == UKEY_OK && !bytes_equal_secret(value, BYTES(want, k->block)))
-		status = UKEY_TOKEN_PROTOCOL;
+	if (crypto_one_block(k->block, false, key, value.data, plain) && crypto_random(ours, k->block) &&
+		crypto_one_block(k->block, true, key, ours, want)) {
+		tlv_put(&b, 0x80, BYTES(plain, k->block));
+		tlv_put(&b, 0x81, BYTES(ours, k->block));
+		answer.len = 0;
+		status = exchange_9b(p, k->algorithm, builder_bytes(&b), 0x82, &answer, &value);
+		if (status == UKEY_OK && !bytes_equal_secret(value, BYTES(want, k->block)))
+			status = UKEY_TOKEN_PROTOCOL;
+	} else {
+		status = UKEY_MEMORY;
+	}
 	bytes_wipe(plain, sizeof plain);
 	bytes_wipe(out, sizeof out);
 	return status;

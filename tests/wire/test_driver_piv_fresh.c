@@ -158,6 +158,26 @@ static void a_renewed_certificate_is_seen(void **state)
 	assert_true(most > 2);
 }
 
+/* For a person who looks it does not depend on whose turn it is. */
+static void after_a_doubt_everything_is_read(void **state)
+{
+	struct bench *b = *state;
+
+	know_the_card(b);
+	for (size_t how = 0; how < PASSING; how++)
+		for (size_t i = 0; i < PIV_USUAL; i++) {
+			const ukey_key_ref ref = (ukey_key_ref)(2 * i + (i == 2 || i == 4));
+			size_t len;
+			uint8_t *der = renew(b, ref, 71000 + (long)(how * PIV_USUAL + i), &len);
+			passing[how](b);
+			const unsigned long before = apdus(b);
+			ukey_directory_doubt(b->t);
+			assert_int_equal(apdus(b), before);
+			assert_true(shows(b, ref, BYTES(der, len)));
+			free(der);
+		}
+}
+
 static void a_deleted_certificate_and_a_new_one_are_seen(void **state)
 {
 	struct bench *b = *state;
@@ -586,6 +606,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		USUAL(a_renewed_certificate_is_seen),
+		USUAL(after_a_doubt_everything_is_read),
 		USUAL(a_deleted_certificate_and_a_new_one_are_seen),
 		USUAL(one_more_retired_key_is_seen),
 		USUAL(a_compressed_certificate_is_read_whole),
