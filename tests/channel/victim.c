@@ -167,11 +167,12 @@ static CK_RV read_private(void)
 static void again(CK_RV rv)
 {
 	/*
-	 * CKR_SESSION_COUNT: the other program holds all channels just now. CKR_OBJECT_HANDLE_INVALID: what is private
-	 * is not to be seen any more; C_GetAttributeValue has no other word for it.
+	 * CKR_SESSION_COUNT, and CKR_DEVICE_MEMORY where that is not for a function to return: the other program holds
+	 * all channels just now. CKR_OBJECT_HANDLE_INVALID: what is private is not to be seen any more;
+	 * C_GetAttributeValue has no other word for it.
 	 */
 	if (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_DEVICE_ERROR ||
-		rv == CKR_SESSION_COUNT)
+		rv == CKR_SESSION_COUNT || rv == CKR_DEVICE_MEMORY)
 		lost++;
 	else {
 		other++;
