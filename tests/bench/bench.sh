@@ -18,7 +18,7 @@ ns_enter "$@"
 if [ -n "${BENCH_QUICK:-}" ]; then
 	starts=3 chip_starts=1 signatures=9 chip_signatures=3 rounds=1 slice=0.05 crews=("1 1" "1 4" "4 1") calls=20
 else
-	starts=51 chip_starts=7 signatures=301 chip_signatures=15 rounds=30 slice=0.1 calls=1001
+	starts=51 chip_starts=7 signatures=301 chip_signatures=15 rounds=8 slice=0.1 calls=1001
 	crews=("1 1" "1 4" "1 16" "4 1" "16 1") # processes, threads of each
 fi
 

@@ -46,13 +46,35 @@ struct worker {
 	double done, took; /* operations; microseconds */
 };
 
+/*
+ * libpcsclite 1.9.9 falls over a context of one thread now and then while another makes or gives up its own (a general
+ * protection fault, seen four times in some thousands of these loops): so they come and go one after the other.
+ */
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
+
+static void *enter(const struct rate *r, bool *failed)
+{
+	pthread_mutex_lock(&door);
+	void *state = r->open();
+	*failed = !state || !r->once(state);
+	pthread_mutex_unlock(&door);
+	return state;
+}
+
+static void leave(const struct rate *r, void *state)
+{
+	pthread_mutex_lock(&door);
+	if (state)
+		r->close(state);
+	pthread_mutex_unlock(&door);
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
 	const struct rate *r = w->crew->r;
-	void *state = r->open();
+	void *state = enter(r, &w->failed);
 
-	w->failed = !state || !r->once(state);
 	pthread_barrier_wait(&w->crew->ready);
 	pthread_barrier_wait(&w->crew->go);
 	const double begin = rate_now(), end = begin + w->crew->seconds * 1e6;
@@ -62,8 +84,7 @@ static void *work(void *arg)
 		w->took = rate_now() - begin;
 	}
 	pthread_barrier_wait(&w->crew->ready);
-	if (state)
-		r->close(state);
+	leave(r, state);
 	return NULL;
 }
 
