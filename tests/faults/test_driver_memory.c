@@ -2,50 +2,15 @@
 /*
  * Every allocation of libukey fails, one after another, through a session: the call says MEMORY, nothing leaks (the
  * address sanitizer looks), nothing is lost, and the same call works when there is memory again.
- *
- * The linker leads malloc, calloc and mmap of our own objects here (--wrap); OpenSSL's and cmocka's are left alone.
  */
 #include "config.h"
 
+#include "tests/faults/scarce.h"
 #include "tests/wire/driver_bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-static unsigned long countdown; /* 0: never */
-static bool failed;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-
-static bool due(void)
-{
-	if (countdown == 0 || --countdown > 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return due() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return due() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
-{
-	return due() ? MAP_FAILED : __real_mmap(at, n, prot, flags, fd, offset);
-}
 
 /* ---- the session ------------------------------------------------------------------------------------------------- */
 
@@ -267,17 +232,17 @@ static unsigned calls_with(void **state, unsigned long nth)
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		if (calls[i] == write_certificate)
 			s.der = bench_certificate_for(s.b, 1, 0, &s.len);
-		failed = false;
-		countdown = nth;
+		scarce_failed = false;
+		scarce_countdown = nth;
 		enum ukey_status status = calls[i](&s);
-		countdown = 0;
+		scarce_countdown = 0;
 		/* Some memory is only for convenience: a certificate that is not kept is read again. */
-		if (failed && status != UKEY_OK) {
+		if (scarce_failed && status != UKEY_OK) {
 			is(status, UKEY_MEMORY);
 			status = calls[i](&s);
 		}
 		ok(status);
-		hit += failed;
+		hit += scarce_failed;
 	}
 	free(s.der);
 	bench_teardown(state);

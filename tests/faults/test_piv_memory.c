@@ -2,6 +2,7 @@
 /* As test_driver_memory.c, with a PIV card: every allocation fails once. */
 #include "config.h"
 
+#include "tests/faults/scarce.h"
 #include "tests/wire/piv_bench.h"
 
 #include "driver/token.h"
@@ -9,40 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-static unsigned long countdown; /* 0: never */
-static bool failed;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-
-static bool due(void)
-{
-	if (countdown == 0 || --countdown > 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return due() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return due() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
-{
-	return due() ? MAP_FAILED : __real_mmap(at, n, prot, flags, fd, offset);
-}
 
 /* ---- the session ------------------------------------------------------------------------------------------------- */
 
@@ -178,12 +145,12 @@ static enum ukey_status generate(struct bench *b)
 
 static enum ukey_status write_certificate(struct bench *b)
 {
-	const unsigned long nth = countdown;
+	const unsigned long nth = scarce_countdown;
 	size_t len;
 
-	countdown = 0;
+	scarce_countdown = 0;
 	uint8_t *der = bench_certificate_for(b, REF_83, 0, &len);
-	countdown = nth;
+	scarce_countdown = nth;
 	enum ukey_status status = ukey_write_certificate(b->t, REF_83, der, len, NULL);
 	free(der);
 	return status;
@@ -209,17 +176,17 @@ static unsigned calls_with(void **state, unsigned long nth)
 	loop_plug(b->loop, 0, b->chip[0]);
 	b->chip[0]->atr = atr;
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-		failed = false;
-		countdown = nth;
+		scarce_failed = false;
+		scarce_countdown = nth;
 		enum ukey_status status = calls[i](b);
-		countdown = 0;
+		scarce_countdown = 0;
 		/* Some memory is only for convenience. */
-		if (failed && status != UKEY_OK) {
+		if (scarce_failed && status != UKEY_OK) {
 			is(status, UKEY_MEMORY);
 			status = calls[i](b);
 		}
 		ok(status);
-		hit += failed;
+		hit += scarce_failed;
 	}
 	bench_teardown(state);
 	return hit;
