@@ -47,8 +47,9 @@ struct worker {
 };
 
 /*
- * libpcsclite 1.9.9 falls over a context of one thread now and then while another makes or gives up its own (a general
- * protection fault, seen four times in some thousands of these loops): so they come and go one after the other.
+ * libpcsclite 1.9.9 looks for a handle in the lists of all contexts, and SCardConnect and SCardDisconnect of another
+ * thread change theirs meanwhile without the lock that this takes (a general protection fault, three times in some
+ * thousands of these loops): so connections come and go one after the other here.
  */
 static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 
