@@ -223,8 +223,23 @@ enum card_command {
 	CARD_COMMANDS,
 };
 
-/* The one place where a status word gets its meaning (card/sw.c). */
+/* A row of a table of status words: the first that fits says what one means. The last fits everything. */
+struct card_meaning {
+	enum card_command command; /* CARD_COMMANDS: every one */
+	uint16_t sw, mask;
+	enum ukey_status status;
+};
+enum ukey_status card_meaning_of(const struct card_meaning *table, enum card_command command, uint16_t sw);
+
+/* Of our own tokens (card/sw.c). */
 enum ukey_status card_status(enum card_command command, uint16_t sw);
+
+/* An answer that is no object. */
+#define CARD_SMALL_MAX 512
+/* One command; `answer` may be NULL when the card must send no data. After a failure it is as it was. */
+enum ukey_status card_transact(struct card_port *p, enum ukey_status (*meaning)(enum card_command command, uint16_t sw),
+	enum card_command command, const struct apdu *a, struct builder *answer);
+
 /* Tries left that a status word tells, or -1. */
 int card_tries(uint16_t sw);
 

@@ -28,10 +28,9 @@ enum instruction {
 	INS_GET_VERSION = 0xFD, /* Yubico */
 };
 
-#define REFERENCE_PUK    0x81
-#define PIN_LEAST        6
-#define PIN_MOST         8
-#define SMALL_ANSWER_MAX 512
+#define REFERENCE_PUK 0x81
+#define PIN_LEAST     6
+#define PIN_MOST      8
 /* A signed CHUID: SP 800-73-4 part 1, table 8, generously. */
 #define CHUID_MAX 4096
 
@@ -50,22 +49,7 @@ static bool is_answer(const struct card_port *p, enum ukey_status status)
 static enum ukey_status send_once(
 	struct card_port *p, enum card_command command, const struct apdu *a, struct builder *answer)
 {
-	uint8_t none[SMALL_ANSWER_MAX];
-	struct builder unwanted = builder_of(none, sizeof none);
-	struct builder *to = answer ? answer : &unwanted;
-	const size_t before = to->len;
-	enum ukey_status status;
-
-	p->sw = 0;
-	status = p->send(p->ctx, a, to, &p->sw);
-	if (status == UKEY_OK)
-		status = piv_status(command, p->sw);
-	if (status == UKEY_OK && !answer && unwanted.len > 0)
-		status = UKEY_TOKEN_PROTOCOL;
-	if (status != UKEY_OK)
-		to->len = before;
-	bytes_wipe(none, unwanted.len);
-	return status;
+	return card_transact(p, piv_status, command, a, answer);
 }
 
 static struct apdu get_data(uint32_t object, uint8_t list[5], uint32_t le)
@@ -119,7 +103,7 @@ static enum ukey_status look_for_pin(struct card_port *p, bool *there)
  */
 enum ukey_status piv_confirm(struct card_port *p, uint16_t sw, bool *again)
 {
-	uint8_t buffer[SMALL_ANSWER_MAX];
+	uint8_t buffer[CARD_SMALL_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	struct piv_application application;
 	enum ukey_status status = UKEY_OK;
@@ -321,7 +305,7 @@ static enum ukey_status read_name(struct card_port *p, struct builder *answer, s
 
 static enum ukey_status select_and_name(struct card_port *p, struct card_info *info)
 {
-	uint8_t buffer[SMALL_ANSWER_MAX], name[CHUID_MAX + 2], serial[8];
+	uint8_t buffer[CARD_SMALL_MAX], name[CHUID_MAX + 2], serial[8];
 	struct builder answer = builder_of(buffer, sizeof buffer), chuid_answer = builder_of(name, sizeof name);
 	struct card_memory *m = p->memory;
 	struct piv_application application;
@@ -360,7 +344,7 @@ static enum ukey_status select_card(struct card_port *p, struct card_info *info)
 
 static enum ukey_status read_discovery(struct card_port *p, uint8_t *reference, bool *found)
 {
-	uint8_t buffer[SMALL_ANSWER_MAX];
+	uint8_t buffer[CARD_SMALL_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	struct bytes content;
 	enum ukey_status status = piv_get_data(p, PIV_DISCOVERY, APDU_LE_SHORT_MAX, &answer);
@@ -448,7 +432,7 @@ static enum ukey_status read_information(struct card_port *p, struct card_info *
 
 enum ukey_status piv_version(struct card_port *p, uint8_t version[3])
 {
-	uint8_t buffer[SMALL_ANSWER_MAX];
+	uint8_t buffer[CARD_SMALL_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	struct card_memory *m = p->memory;
 	const struct apdu a = {.ins = INS_GET_VERSION, .le = APDU_LE_SHORT_MAX};

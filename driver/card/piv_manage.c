@@ -110,10 +110,7 @@ static enum ukey_status exchange_9b(struct card_port *p, uint8_t algorithm, stru
 
 	tlv_put(&b, 0x7C, template);
 	a.data = builder_bytes(&b);
-	p->sw = 0;
-	enum ukey_status status = p->send(p->ctx, &a, answer, &p->sw);
-	if (status == UKEY_OK)
-		status = piv_status(CARD_CMD_AUTHENTICATE, p->sw);
+	enum ukey_status status = card_transact(p, piv_status, CARD_CMD_AUTHENTICATE, &a, answer);
 	if (status == UKEY_OK && !piv_dynamic_parse(builder_bytes(answer), wanted, value))
 		status = UKEY_TOKEN_PROTOCOL;
 	bytes_wipe(data, sizeof data);

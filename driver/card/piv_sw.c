@@ -8,11 +8,7 @@
 #define SW_TRIES_LEFT_OLD  0x6300
 #define SW_WRONG_PARAMETER 0x6B00
 
-static const struct {
-	enum card_command command; /* ANY: every one */
-	uint16_t sw, mask;
-	enum ukey_status status;
-} rows[] = {
+static const struct card_meaning rows[] = {
 	{ANY,		   SW_OK,		     0xFFFF, UKEY_OK                      },
 
 	{CARD_CMD_SELECT,       0,                         0x0000, UKEY_FOREIGN_CARD            },
@@ -99,11 +95,7 @@ static const struct {
 
 enum ukey_status piv_status(enum card_command command, uint16_t sw)
 {
-	size_t i = 0;
-
-	while ((rows[i].command != ANY && rows[i].command != command) || (sw & rows[i].mask) != rows[i].sw)
-		i++;
-	return rows[i].status;
+	return card_meaning_of(rows, command, sw);
 }
 
 /* Each of these is rare enough, as an answer of PIV to this command, to ask whose it is. */

@@ -4,11 +4,7 @@
 
 #define ANY CARD_COMMANDS
 
-static const struct {
-	enum card_command command; /* ANY: every one */
-	uint16_t sw, mask;
-	enum ukey_status status;
-} rows[] = {
+static const struct card_meaning rows[] = {
 	{ANY,		       SW_OK,		     0xFFFF, UKEY_OK              },
 
  /* 4.1: whoever does not know the name is somebody else's card. */
@@ -103,13 +99,39 @@ static const struct {
 	{ANY,		       0,			 0x0000, UKEY_TOKEN_PROTOCOL  },
 };
 
-enum ukey_status card_status(enum card_command command, uint16_t sw)
+enum ukey_status card_meaning_of(const struct card_meaning *table, enum card_command command, uint16_t sw)
 {
 	size_t i = 0;
 
-	while ((rows[i].command != ANY && rows[i].command != command) || (sw & rows[i].mask) != rows[i].sw)
+	while ((table[i].command != ANY && table[i].command != command) || (sw & table[i].mask) != table[i].sw)
 		i++;
-	return rows[i].status;
+	return table[i].status;
+}
+
+enum ukey_status card_status(enum card_command command, uint16_t sw)
+{
+	return card_meaning_of(rows, command, sw);
+}
+
+enum ukey_status card_transact(struct card_port *p, enum ukey_status (*meaning)(enum card_command command, uint16_t sw),
+	enum card_command command, const struct apdu *a, struct builder *answer)
+{
+	uint8_t none[CARD_SMALL_MAX];
+	struct builder unwanted = builder_of(none, sizeof none);
+	struct builder *to = answer ? answer : &unwanted;
+	const size_t before = to->len;
+	enum ukey_status status;
+
+	p->sw = 0;
+	status = p->send(p->ctx, a, to, &p->sw);
+	if (status == UKEY_OK)
+		status = meaning(command, p->sw);
+	if (status == UKEY_OK && !answer && unwanted.len > 0)
+		status = UKEY_TOKEN_PROTOCOL;
+	if (status != UKEY_OK)
+		to->len = before;
+	bytes_wipe(none, unwanted.len);
+	return status;
 }
 
 int card_tries(uint16_t sw)

@@ -39,11 +39,10 @@ enum instruction {
 #define DEVICE_KEY_VERSION 0x01 /* P1 and P2 of INTERNAL AUTHENTICATE */
 #define DEVICE_KEY_ID      0x13
 /* The user's PIN at most, twice, with tags; policy, label and tries beside them. */
-#define PIN_DATA_MAX     256
-#define SMALL_ANSWER_MAX 512
-#define RSA_MAX          512
-#define CHAIN_MAX        8192 /* 6.1 */
-#define STATEMENT_MAX    4096
+#define PIN_DATA_MAX  256
+#define RSA_MAX       512
+#define CHAIN_MAX     8192 /* 6.1 */
+#define STATEMENT_MAX 4096
 /* Names, a modulus, transport and wrapped value, each with its tag. */
 #define IMPORT_MAX 2048
 /* SELECT's answer fits a short APDU (2.1: at most 238 bytes). */
@@ -51,26 +50,10 @@ enum instruction {
 
 static const uint8_t aid[] = {0xF0, 0x4F, 0x70, 0x65, 0x6E, 0x55, 0x4B, 0x65, 0x79, 0x01};
 
-/* One command; `answer` may be NULL when the card must send no data. */
 static enum ukey_status transact(
 	struct card_port *p, enum card_command command, const struct apdu *a, struct builder *answer)
 {
-	uint8_t none[SMALL_ANSWER_MAX];
-	struct builder unwanted = builder_of(none, sizeof none);
-	struct builder *to = answer ? answer : &unwanted;
-	const size_t before = to->len;
-	enum ukey_status status;
-
-	p->sw = 0;
-	status = p->send(p->ctx, a, to, &p->sw);
-	if (status == UKEY_OK)
-		status = card_status(command, p->sw);
-	if (status == UKEY_OK && !answer && unwanted.len > 0)
-		status = UKEY_TOKEN_PROTOCOL;
-	if (status != UKEY_OK)
-		to->len = before;
-	bytes_wipe(none, unwanted.len);
-	return status;
+	return card_transact(p, card_status, command, a, answer);
 }
 
 /* 4.5: the generation after a command that may change public data. */
@@ -88,7 +71,7 @@ static bool take_generation(struct cursor *c, uint32_t *generation)
 static enum ukey_status transact_generation(
 	struct card_port *p, enum card_command command, const struct apdu *a, uint32_t *generation)
 {
-	uint8_t buffer[SMALL_ANSWER_MAX];
+	uint8_t buffer[CARD_SMALL_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	enum ukey_status status = transact(p, command, a, &answer);
 
@@ -611,7 +594,7 @@ static enum ukey_status get_challenge(struct card_port *p, uint8_t *out, size_t 
 
 static enum ukey_status unlock_challenge(struct card_port *p, uint8_t challenge[UKEY_CHALLENGE_SIZE])
 {
-	uint8_t buffer[SMALL_ANSWER_MAX];
+	uint8_t buffer[CARD_SMALL_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer), out = builder_of(challenge, UKEY_CHALLENGE_SIZE);
 	const struct apdu a = {
 		.cla = CLA_OWN, .ins = INS_UNLOCK_CHALLENGE, .p2 = REFERENCE_UNLOCK, .le = APDU_LE_SHORT_MAX};
@@ -638,7 +621,7 @@ static enum ukey_status unlock_challenge(struct card_port *p, uint8_t challenge[
 static enum ukey_status unlock_respond(struct card_port *p, const uint8_t response[UKEY_RESPONSE_SIZE],
 	struct bytes new, uint8_t proof[UKEY_PROOF_SIZE], uint32_t *generation)
 {
-	uint8_t buffer[SMALL_ANSWER_MAX], *memory = secmem_alloc(PIN_DATA_MAX);
+	uint8_t buffer[CARD_SMALL_MAX], *memory = secmem_alloc(PIN_DATA_MAX);
 	struct builder answer = builder_of(buffer, sizeof buffer), b = builder_of(memory, PIN_DATA_MAX);
 	struct apdu a = {.cla = CLA_ISO,
 		.ins = INS_RESET_RETRY_COUNTER,
@@ -665,7 +648,7 @@ static enum ukey_status unlock_respond(struct card_port *p, const uint8_t respon
 
 static enum ukey_status unlock_proof(struct card_port *p, uint8_t proof[UKEY_PROOF_SIZE])
 {
-	uint8_t buffer[SMALL_ANSWER_MAX];
+	uint8_t buffer[CARD_SMALL_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	const struct apdu a = {.cla = CLA_OWN,
 		.ins = INS_UNLOCK_CHALLENGE,
@@ -711,7 +694,7 @@ static enum ukey_status read_chain(struct card_port *p, enum card_chain which, u
 
 static enum ukey_status open_channel(struct card_port *p, uint8_t *number)
 {
-	uint8_t buffer[SMALL_ANSWER_MAX];
+	uint8_t buffer[CARD_SMALL_MAX];
 	struct builder answer = builder_of(buffer, sizeof buffer);
 	const struct apdu a = {.cla = CLA_ISO, .ins = INS_MANAGE_CHANNEL, .le = 1};
 	enum ukey_status status = transact(p, CARD_CMD_OPEN_CHANNEL, &a, &answer);
