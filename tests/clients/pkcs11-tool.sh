@@ -174,7 +174,7 @@ openssl pkey -inform DER -in escrow.key -pubout -out escrow.pub
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -outform DER -out agree.key
 says "a private key to sign with does not go in" "CKR_TEMPLATE_INCONSISTENT" user --write-object escrow.key --type privkey --id 77 --usage-sign
 says "nor one that is for nothing" "CKR_TEMPLATE_INCOMPLETE" user --write-object escrow.key --type privkey --id 77
-lacks "and none is there" "ID: +77" user -O
+lacks "and none is there" "^ +ID: +77$" user -O
 says "one to decrypt with goes in" "Created private key" user --write-object escrow.key --type privkey --id 77 --label escrow --usage-decrypt
 # shellcheck disable=SC2317 # called by name
 escrow() { user -O --type privkey | sed -n '/label: *escrow/,/Unique/p'; }
@@ -193,14 +193,14 @@ done
 # ---- pkcs11-tool's own tests ----
 says "--test" "No errors" user --test
 try "--test-ec" user --session-rw --test-ec --id 33 --key-type EC:prime256v1
-lacks "leaves no key behind" "ID: +33" user -O
+lacks "leaves no key behind" "^ +ID: +33$" user -O
 says "--test-fork" "Calling C_Initialize in forked child" p --test-fork
 
 # ---- deleting ----
 try "deleting data" user --delete-object --type data --label note
 try "deleting a certificate" user --delete-object --type cert --id 9A
 try "deleting a key" user --delete-object --type privkey --id 05
-lacks "it is gone with its public half" "ID: +05" user -O
+lacks "it is gone with its public half" "^ +ID: +05$" user -O
 fails "what is not there cannot be deleted" "." user --delete-object --type privkey --id 05
 
 # ---- PINs once more ----
