@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-unsigned long scarce_countdown;
 bool scarce_failed;
+static unsigned long countdown; /* 0: never */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -16,10 +16,18 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 
 static bool due(void)
 {
-	if (scarce_countdown == 0 || --scarce_countdown > 0)
+	if (countdown == 0 || --countdown > 0)
 		return false;
 	scarce_failed = true;
 	return true;
+}
+
+unsigned long scarce_at(unsigned long nth)
+{
+	const unsigned long before = countdown;
+
+	countdown = nth;
+	return before;
 }
 
 void *__wrap_malloc(size_t n)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that is short once: the allocation at which the count comes to zero fails. The linker
- * leads malloc, calloc and mmap of our own objects here ($(scarce_ldflags)); OpenSSL's and cmocka's are left alone.
+ * Memory that is short once: one allocation fails. The linker leads malloc, calloc and mmap of our own objects here
+ * ($(scarce_ldflags)); OpenSSL's and cmocka's are left alone.
  */
 #ifndef UKEY_TESTS_SCARCE_H
 #define UKEY_TESTS_SCARCE_H
 
 #include <stdbool.h>
 
-extern unsigned long scarce_countdown; /* 0: never */
-extern bool scarce_failed;             /* it did */
+/* The nth allocation from now on fails; 0: none. Returns how many there were to go. */
+unsigned long scarce_at(unsigned long nth);
+extern bool scarce_failed; /* one did */
 
 #endif

@@ -233,9 +233,9 @@ static unsigned calls_with(void **state, unsigned long nth)
 		if (calls[i] == write_certificate)
 			s.der = bench_certificate_for(s.b, 1, 0, &s.len);
 		scarce_failed = false;
-		scarce_countdown = nth;
+		scarce_at(nth);
 		enum ukey_status status = calls[i](&s);
-		scarce_countdown = 0;
+		scarce_at(0);
 		/* Some memory is only for convenience: a certificate that is not kept is read again. */
 		if (scarce_failed && status != UKEY_OK) {
 			is(status, UKEY_MEMORY);

@@ -145,12 +145,10 @@ static enum ukey_status generate(struct bench *b)
 
 static enum ukey_status write_certificate(struct bench *b)
 {
-	const unsigned long nth = scarce_countdown;
+	const unsigned long nth = scarce_at(0);
 	size_t len;
-
-	scarce_countdown = 0;
 	uint8_t *der = bench_certificate_for(b, REF_83, 0, &len);
-	scarce_countdown = nth;
+	scarce_at(nth);
 	enum ukey_status status = ukey_write_certificate(b->t, REF_83, der, len, NULL);
 	free(der);
 	return status;
@@ -177,9 +175,9 @@ static unsigned calls_with(void **state, unsigned long nth)
 	b->chip[0]->atr = atr;
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		scarce_failed = false;
-		scarce_countdown = nth;
+		scarce_at(nth);
 		enum ukey_status status = calls[i](b);
-		scarce_countdown = 0;
+		scarce_at(0);
 		/* Some memory is only for convenience. */
 		if (scarce_failed && status != UKEY_OK) {
 			is(status, UKEY_MEMORY);
