@@ -27,7 +27,7 @@ libukeycore_la_SOURCES = \
 	driver/card/piv_inflate.c driver/card/piv_inflate.h \
 	driver/transport/transport.h driver/transport/transport.c driver/transport/pcsc.c \
 	driver/transport/clock.c driver/transport/clock.h \
-	driver/transport/pcsc_fork.c driver/transport/pcsc_fork.h \
+	driver/transport/pcsc_call.c driver/transport/pcsc_call.h \
 	driver/transport/ccid.c driver/transport/ccid_describe.c driver/transport/ccid.h
 libukeycore_la_CFLAGS = $(AM_CFLAGS) $(PCSC_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
 libukeycore_la_LIBADD = $(PCSC_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)

@@ -9,7 +9,7 @@
 
 #include "driver/log.h"
 #include "driver/transport/clock.h"
-#include "driver/transport/pcsc_fork.h"
+#include "driver/transport/pcsc_call.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -146,7 +146,7 @@ static void pcsc_destroy(struct transport *t)
 }
 
 /* Even releasing a context would speak on the parent's socket: all of it stays as it is, unused. */
-static void pcsc_forked(struct transport *t)
+static void pcsc_called(struct transport *t)
 {
 	(void)t;
 }
@@ -472,6 +472,7 @@ static enum ukey_status pcsc_open(struct transport *t, const char *reader, struc
 	if (!c)
 		return UKEY_MEMORY;
 	strncpy(c->reader, reader, sizeof c->reader - 1);
+	pcsc_arrive();
 	status = establish(&c->context);
 	if (status == UKEY_OK) {
 		status = status_of(
@@ -482,6 +483,7 @@ static enum ukey_status pcsc_open(struct transport *t, const char *reader, struc
 		if (status != UKEY_OK)
 			PCSC(PCSC_BRIEF, SCardReleaseContext(c->context));
 	}
+	pcsc_arrived();
 	if (status == UKEY_OK)
 		*out = c;
 	else
@@ -536,7 +538,9 @@ static enum ukey_status pcsc_reset_alone(struct connection *c)
 
 static void pcsc_close(struct connection *c, bool reset)
 {
-	PCSC(PCSC_BRIEF, SCardDisconnect(c->card, reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD));
+	if (reset)
+		PCSC(PCSC_BRIEF, SCardDisconnect(c->card, SCARD_RESET_CARD));
+	/* This leaves the card, too. */
 	PCSC(PCSC_BRIEF, SCardReleaseContext(c->context));
 	free(c);
 }
@@ -661,7 +665,7 @@ static enum ukey_status pcsc_transceive(struct connection *c, struct bytes comma
 const struct transport_ops transport_pcsc = {
 	.create = pcsc_create,
 	.destroy = pcsc_destroy,
-	.forked = pcsc_forked,
+	.forked = pcsc_called,
 	.enumerate = pcsc_enumerate,
 	.wait = pcsc_wait,
 	.cancel = pcsc_cancel,

@@ -61,6 +61,10 @@ pulled()
 }
 try "the token is pulled while 16 threads sign: each is told so, and with the token back the program goes on" pulled
 
+# libpcsclite's lists (driver/transport/pcsc_call.h): as it was, 32 threads ended within ten seconds by a segmentation fault.
+crowd() { "$UKEY_BUILD/tests/road/pcsc_crowd" 32 5; }
+try "32 threads come to the reader and go again, all the time" crowd
+
 # pain 13: fork.
 try "60 forks while threads sign and wait: children begin anew, parents go on, exec inherits nothing" program fork 60
 

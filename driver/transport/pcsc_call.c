@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/transport/pcsc_fork.h"
+#include "driver/transport/pcsc_call.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,16 +9,18 @@
 /*
  * Milliseconds: how long a fork waits for brief calls (a pcscd that does not answer shall not stop it for ever); after
  * which a long call is surely past its beginning; and how long a new call waits for a fork. This one must end, too:
- * other fork handlers run after ours, and may wait for the very thread that waits here.
+ * other fork handlers run after ours, and may wait for the very thread that waits here. The last: as long as a card
+ * needs to be powered.
  */
-#define PATIENCE  1000
-#define BEGINNING 5
-#define FORK_MAX  200
+#define PATIENCE    1000
+#define BEGINNING   5
+#define FORK_MAX    200
+#define ARRIVAL_MAX 500
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned inside[2]; /* calls of both kinds */
-static unsigned forking;
+static unsigned forking, arriving;
 static pthread_t forker;
 static bool watched;
 static atomic_int owner; /* the process that all of this is about */
@@ -28,7 +30,7 @@ static void forked(void)
 	/* Once a child. */
 	if (atomic_exchange(&owner, getpid()) == getpid())
 		return;
-	forking = 0;
+	forking = arriving = 0;
 	inside[PCSC_BRIEF] = inside[PCSC_LONG] = 0;
 	pthread_mutex_init(&lock, NULL);
 	pthread_cond_init(&changed, NULL);
@@ -68,6 +70,27 @@ long pcsc_call_out(enum pcsc_call kind, long rv)
 		pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
 	return rv;
+}
+
+void pcsc_arrive(void)
+{
+	const struct timespec until = in_ms(ARRIVAL_MAX);
+
+	if (atomic_load(&owner) != getpid())
+		forked();
+	pthread_mutex_lock(&lock);
+	while (arriving > 0 && pthread_cond_timedwait(&changed, &lock, &until) == 0)
+		;
+	arriving++;
+	pthread_mutex_unlock(&lock);
+}
+
+void pcsc_arrived(void)
+{
+	pthread_mutex_lock(&lock);
+	arriving--;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
 }
 
 static void before(void)
