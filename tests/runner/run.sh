@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # SPDX-License-Identifier: Apache-2.0
-# Plans tests and runs them in lanes; sourced by check. Uses: top, logs, results, lanes.
+# Plans tests and runs them in lanes; sourced by check. Uses: top, logs, results, lanes, again, unsteady.
 #
 # A test is one of
 #	cmocka	a cmocka program; its cases are counted from its TAP output
@@ -143,6 +143,26 @@ end_tree()
 	done
 }
 
+# run_again: of what has just run, what failed has one more try, with nothing beside it, when no more than $again failed:
+# many failures are no accident. What passes now is called unsteady, and all that it said at first is kept: it is
+# somebody's next work.
+run_again()
+{
+	local i log name names
+	names=$(awk '$3 > 0 { print $5 }' "$results")
+	[ -n "$names" ] && [ "$(wc -l <<<"$names")" -le "${again:-0}" ] || return 0
+	for i in "${!planned_names[@]}"; do
+		name=${planned_names[$i]}
+		grep -qxF -- "$name" <<<"$names" || continue
+		log=$logs/${name//\//.}
+		cat "$log.report" "$log.out" "$log.err" >"$log.first"
+		awk -v name="$name" '$5 != name' "$results" >"$results.rest" && mv "$results.rest" "$results"
+		echo "once more, alone: $name"
+		run_one "$i"
+		awk -v name="$name" '$5 == name && $3 > 0 { found = 1 } END { exit found }' "$results" && echo "$name" >>"$unsteady"
+	done
+}
+
 # run_planned: everything queued so far, in as many lanes as there are.
 run_planned()
 {
@@ -163,5 +183,6 @@ run_planned()
 		running=$((running + 1))
 	done
 	wait
+	run_again
 	planned_names=() planned_kinds=() planned_seconds=() planned_alone=() planned_commands=()
 }
