@@ -505,8 +505,8 @@ static enum ukey_status slot_is_free(struct card_port *p, const struct piv_slot 
 	if (status == UKEY_OK)
 		status = piv_certificate_parse(content, &der, &len);
 	free(der);
-	/* More than a small object, too, is there. */
-	if (status == UKEY_OK || (status == UKEY_TOKEN_PROTOCOL && p->sw != 0) || status == UKEY_TOO_LARGE)
+	/* More than a small object, for which there is no room here, is there, too. */
+	if (status == UKEY_OK || status == UKEY_TOKEN_PROTOCOL || status == UKEY_TOO_LARGE)
 		return UKEY_EXISTS;
 	if (status == UKEY_NOT_FOUND)
 		status = metadata(p, slot->reference, &m, &told);

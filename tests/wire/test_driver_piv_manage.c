@@ -409,6 +409,27 @@ static void a_slot_that_cannot_be_shown_is_not_free(void **state)
 	assert_true(shown(b, REF_9A, &has));
 }
 
+/* Nor when there is more in it than in a small object: most certificates are longer. */
+static void a_long_object_that_cannot_be_shown_is_not_free(void **state)
+{
+	uint8_t broken[700] = {0x70, 0x82, 0x02, 0xB3, 0x30, 0x01};
+	struct bench *b = *state;
+	struct ukey_generate how = {.ref = -1, .algorithm = UKEY_P256, .usage = UKEY_USE_SIGN};
+	ukey_key_ref ref;
+	bool has;
+
+	memcpy(broken + sizeof broken - 5, (const uint8_t[]){0x71, 0x01, 0x00, 0xFE, 0x00}, 5);
+	piv_admin(b->chip[0]);
+	piv_generate(b->chip[0], 0x9A, 0x11, 0, 0);
+	piv_put(b->chip[0], 0x5FC105, BYTES_OF(broken), SW_OK);
+	manage(b);
+	assert_false(shown(b, REF_9A, &has));
+	is(generate(b, REF_9A, UKEY_P256, &ref), UKEY_EXISTS);
+	ok(ukey_generate(b->t, &how, &ref));
+	assert_int_equal(ref, REF_9C);
+	piv_get(b->chip[0], 0x5FC105, SW_OK);
+}
+
 /* A retired key that the key history does not count; the card tells of it. */
 static void a_key_that_only_the_card_tells_of_is_not_overwritten(void **state)
 {
@@ -733,6 +754,7 @@ int main(void)
 		T(a_key_in_the_place_of_another, setup),
 		T(a_key_in_the_place_of_another, setup_yubico),
 		T(a_slot_that_cannot_be_shown_is_not_free, setup),
+		T(a_long_object_that_cannot_be_shown_is_not_free, setup),
 		T(a_key_that_only_the_card_tells_of_is_not_overwritten, setup_yubico),
 		T(where_a_key_goes_that_names_no_place, setup),
 		T(nothing_goes_to_9e_by_itself, setup),
