@@ -208,7 +208,8 @@ static enum ukey_status authenticate(struct card_port *p, struct bytes key)
 		else if (again)
 			status = authenticate_kinds(p, key, &asked);
 	}
-	if (status == UKEY_OK)
+	/* It took our half, whatever its own is worth. */
+	if (asked && p->sw == SW_OK)
 		p->memory->manager = true;
 	let_go(p);
 	return status;
@@ -300,8 +301,9 @@ static enum ukey_status login_by_pin(struct card_port *p, struct bytes pin)
 	if (status != UKEY_OK)
 		return status;
 	status = c.behind_pin ? authenticate_protected(p) : authenticate_derived(p, &c, pin);
-	if (status != UKEY_OK)
-		card_piv.logout(p, UKEY_USER);
+	/* Where no command ends the log-in by the PIN, a reset has to, as it does with the manager's. */
+	if (status != UKEY_OK && card_piv.logout(p, UKEY_USER) != UKEY_OK)
+		p->memory->manager = true;
 	return status;
 }
 

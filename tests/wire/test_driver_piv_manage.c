@@ -256,6 +256,50 @@ static void a_key_behind_the_pin_that_is_not_the_cards(void **state)
 	assert_int_equal(bench_info(b).role, UKEY_USER);
 }
 
+/* We showed that we have the key, and the card's half made no sense: it may have let us in all the same. */
+static void who_was_let_in_by_a_card_that_lies_is_out_again(void **state)
+{
+	static const uint8_t cert[] = {0x70, 0x01, 0x30, 0x71, 0x01, 0x00, 0xFE, 0x00};
+	struct bench *b = *state;
+	ukey_key_ref ref;
+
+	protect(b, false);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+	b->loop->readers[0].falsify = answer_wrongly;
+	is(generate(b, REF_9A, UKEY_P256, &ref), UKEY_TOKEN_PROTOCOL);
+	b->loop->readers[0].falsify = NULL;
+	ok(ukey_logout(b->t));
+	ukey_token_idle(b->t);
+	piv_select(b->chip[0]);
+	piv_put(b->chip[0], 0x5FC105, BYTES_OF(cert), SW_SECURITY_STATUS);
+}
+
+/* A card of before SP 800-73-4 does not know how to log out. */
+static void no_log_out(void *arg, struct builder *command)
+{
+	(void)arg;
+	if (command->len >= 4 && command->data[1] == 0x20 && command->data[2] == 0xFF)
+		command->data[2] = 0x01;
+}
+
+static void nobody_is_left_in_by_such_a_key(void **state)
+{
+	uint8_t printed[28] = {0x88, 0x1A, 0x89, 0x18, 1, 2, 3};
+	struct bench *b = *state;
+
+	protect(b, false);
+	piv_select(b->chip[0]);
+	piv_admin(b->chip[0]);
+	piv_put(b->chip[0], 0x5FC109, BYTES_OF(printed), SW_OK);
+	loop_reset(b->loop, 0);
+	b->loop->readers[0].alter = no_log_out;
+	is(ukey_login(b->t, UKEY_SO, PIN(PIV_PIN)), UKEY_MANAGEMENT_KEY_INCORRECT);
+	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+	ukey_token_idle(b->t);
+	piv_select(b->chip[0]);
+	wire(b->chip[0], "00200080", SW_TRIES_LEFT | 3);
+}
+
 static void a_pin_that_opens_nothing_is_not_tried(void **state)
 {
 	struct bench *b = *state;
@@ -746,6 +790,8 @@ int main(void)
 		T(the_users_pin_opens_the_key_behind_it, setup),
 		T(a_wrong_pin_ends_the_managers_time_too, setup),
 		T(a_key_behind_the_pin_that_is_not_the_cards, setup),
+		T(who_was_let_in_by_a_card_that_lies_is_out_again, setup),
+		T(nobody_is_left_in_by_such_a_key, setup),
 		T(a_pin_that_opens_nothing_is_not_tried, setup),
 		T(a_key_derived_from_the_pin, setup_yubico),
 		T(a_key_from_its_making_to_its_certificate, setup),
