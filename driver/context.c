@@ -458,9 +458,8 @@ static enum ukey_status refresh(struct ukey *u, bool valid)
 	if (status == UKEY_OK)
 		status = look_at_all(u, readers, count, valid);
 	if (status == UKEY_MEMORY) {
-		/* Half a look is none: everything is asked again, and nothing that was known is forgotten. */
+		/* Half a look is none: what the last whole one saw stands, and what differs from it is asked again. */
 		free(readers);
-		context_lost(u);
 		return status;
 	}
 	if (status != UKEY_OK) {

@@ -201,8 +201,36 @@ static void every_allocation_fails_once(void **state)
 	assert_true(failures > 35);
 }
 
+/* A look at another reader that memory was too short for is made again, and costs nobody the log-in. */
+static void a_look_that_failed_logs_nobody_out(void **state)
+{
+	unsigned long nth = 0;
+
+	do {
+		piv_bench_setup(state);
+		struct bench *b = *state;
+		piv_bench_refresh(b);
+		ok(login(b));
+		loop_plug(b->loop, 1, b->chip[1]);
+		scarce_failed = false;
+		scarce_at(++nth);
+		enum ukey_status status = ukey_refresh(b->u);
+		scarce_at(0);
+		if (status != UKEY_OK)
+			is(status, UKEY_MEMORY);
+		ok(ukey_refresh(b->u));
+		assert_int_equal(bench_info(b).role, UKEY_USER);
+		ok(sign_rsa(b));
+		ukey_token_idle(b->t);
+		wire(b->chip[0], "00200080", SW_TRIES_LEFT | 3);
+		bench_teardown(state);
+	} while (scarce_failed);
+	assert_true(nth > 5);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_fails_once)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_allocation_fails_once), cmocka_unit_test(a_look_that_failed_logs_nobody_out)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
