@@ -116,9 +116,11 @@ tests_wire_test_driver_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_object_LDADD = $(driver_bench_ldadd)
 
 WIRE_TESTS += tests/wire/test_driver_cache tests/wire/personal_driver_cache
+cache_files = tests/wire/cache_files.c tests/wire/cache_files.h
+tests_wire_test_driver_cache_SOURCES = tests/wire/test_driver_cache.c $(cache_files)
 tests_wire_test_driver_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_cache_LDADD = $(driver_bench_ldadd)
-tests_wire_personal_driver_cache_SOURCES = tests/wire/test_driver_cache.c
+tests_wire_personal_driver_cache_SOURCES = tests/wire/test_driver_cache.c $(cache_files)
 tests_wire_personal_driver_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_personal_driver_cache_LDADD = $(driver_bench_ldadd)
 
@@ -203,6 +205,7 @@ tests_wire_test_driver_piv_manage_LDADD = $(piv_bench_ldadd)
 
 # What is believed of a card that tells nothing, and what that costs.
 WIRE_TESTS += tests/wire/test_driver_piv_fresh tests/wire/test_driver_piv_budget
+tests_wire_test_driver_piv_fresh_SOURCES = tests/wire/test_driver_piv_fresh.c $(cache_files)
 tests_wire_test_driver_piv_fresh_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(ZLIB_CFLAGS)
 tests_wire_test_driver_piv_fresh_LDADD = $(piv_bench_ldadd) $(ZLIB_LIBS)
 tests_wire_test_driver_piv_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -120,6 +120,7 @@ tests_wire_test_p11_message_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_p11_message_LDADD = $(p11_bench_ldadd)
 # Whatever stands in the files of the cache.
 WIRE_TESTS += tests/wire/test_p11_cache
+tests_wire_test_p11_cache_SOURCES = tests/wire/test_p11_cache.c $(cache_files)
 tests_wire_test_p11_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_p11_cache_LDADD = $(p11_bench_ldadd)
 # The module on a PIV card.

@@ -4,9 +4,9 @@
 
 #include "driver/cache_file.h"
 #include "driver/folder.h"
+#include "tests/wire/cache_files.h"
 #include "tests/wire/driver_bench.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,14 +22,6 @@
 /* The token as the test made it. */
 static uint8_t *certificate[KEYS];
 static size_t certificate_len[KEYS];
-
-static const char *path_of(const char *inside)
-{
-	static char path[512];
-
-	snprintf(path, sizeof path, "%s/cache/openukey%s%s", trusted_home(), inside ? "/" : "", inside ? inside : "");
-	return path;
-}
 
 /* Everything is forgotten but the files: another process. */
 static void another_process(struct bench *b)
@@ -84,44 +76,6 @@ static int teardown(void **state)
 	return bench_teardown(state);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------- */
-
-static size_t file_names(char names[][NAME_MAX + 1], size_t cap)
-{
-	DIR *list = opendir(path_of(NULL));
-	struct dirent *e;
-	size_t n = 0;
-
-	while (list && (e = readdir(list)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-			assert_true(n < cap);
-			snprintf(names[n++], NAME_MAX + 1, "%s", e->d_name);
-		}
-	if (list)
-		closedir(list);
-	return n;
-}
-
-static uint8_t *slurp(const char *name, size_t *len)
-{
-	FILE *f = fopen(path_of(name), "r");
-	uint8_t *content = malloc(1 << 20);
-
-	assert_non_null(f);
-	*len = fread(content, 1, 1 << 20, f);
-	fclose(f);
-	return content;
-}
-
-static void put(const char *name, const uint8_t *content, size_t len)
-{
-	FILE *f = fopen(path_of(name), "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(content, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-}
-
 /* ---- what it spares ---------------------------------------------------------------------------------------------- */
 
 /* Design section 4: first look 1, everything 0, log-in 1 (and 2 for the channel of a known token), each signature 1. */
@@ -153,13 +107,13 @@ static void files_are_their_owners_alone(void **state)
 	struct stat st;
 
 	(void)state;
-	const size_t n = file_names(names, 8);
+	const size_t n = cache_names(names, 8);
 	assert_int_equal(n, 1 + KEYS);
-	assert_int_equal(stat(path_of(NULL), &st), 0);
+	assert_int_equal(stat(cache_path(NULL), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(strncmp(names[i], SERIAL ".", 17), 0);
-		assert_int_equal(stat(path_of(names[i]), &st), 0);
+		assert_int_equal(stat(cache_path(names[i]), &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0600);
 	}
 }
@@ -175,7 +129,7 @@ static void it_can_be_switched_off(void **state)
 	trusted_forget_cache();
 	another_process(b);
 	assert_int_equal(list_everything(b), 1 + KEYS);
-	assert_int_equal(file_names(names, 8), 0);
+	assert_int_equal(cache_names(names, 8), 0);
 }
 
 /* ---- damage ------------------------------------------------------------------------------------------------------ */
@@ -183,7 +137,7 @@ static void it_can_be_switched_off(void **state)
 /* The answers are right whatever the file says; it costs 1 command at most, and is as good as new afterwards. */
 static void look_at_damage(struct bench *b, const char *name, const uint8_t *bad, size_t bad_len)
 {
-	put(name, bad, bad_len);
+	cache_write(name, bad, bad_len);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1);
 }
@@ -191,7 +145,7 @@ static void look_at_damage(struct bench *b, const char *name, const uint8_t *bad
 static void a_file_is_damaged(struct bench *b, const char *name)
 {
 	size_t len, mended_len;
-	uint8_t *good = slurp(name, &len), *bad = malloc(len + 1), *mended;
+	uint8_t *good = cache_read(name, &len), *bad = malloc(len + 1), *mended;
 
 	/* Every bit of the header, every byte of the content. */
 	for (size_t i = 0; i < len; i++) {
@@ -206,7 +160,7 @@ static void a_file_is_damaged(struct bench *b, const char *name)
 	for (size_t i = 0; i < len; i += i < 64 ? 1 : 37)
 		look_at_damage(b, name, bad, i);
 	look_at_damage(b, name, bad, len + 1);
-	mended = slurp(name, &mended_len);
+	mended = cache_read(name, &mended_len);
 	assert_int_equal(mended_len, len);
 	assert_memory_equal(mended, good, len);
 	free(mended);
@@ -217,7 +171,7 @@ static void a_file_is_damaged(struct bench *b, const char *name)
 static void damage_costs_time_never_correctness(void **state)
 {
 	char names[8][NAME_MAX + 1];
-	const size_t n = file_names(names, 8);
+	const size_t n = cache_names(names, 8);
 
 	for (size_t i = 0; i < n; i++)
 		a_file_is_damaged(*state, names[i]);
@@ -228,20 +182,20 @@ static void a_foreign_file_is_not_believed(void **state)
 {
 	struct bench *b = *state;
 	char names[8][NAME_MAX + 1];
-	const size_t n = file_names(names, 8);
+	const size_t n = cache_names(names, 8);
 	size_t len;
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < n; j++)
 			if (i != j) {
-				uint8_t *other = slurp(names[i], &len);
+				uint8_t *other = cache_read(names[i], &len);
 				look_at_damage(b, names[j], other, len);
 				other[5] = names[j][17] == 'd' ? CACHE_DIRECTORY : CACHE_CERTIFICATE;
 				look_at_damage(b, names[j], other, len);
 				free(other);
 			}
 	/* An empty directory, well made: what a token of the same serial number would leave after a reset. */
-	uint8_t *empty = slurp(SERIAL ".directory", &len);
+	uint8_t *empty = cache_read(SERIAL ".directory", &len);
 	memset(empty + 22, 0, 4);
 	look_at_damage(b, SERIAL ".directory", empty, CACHE_HEADER);
 	free(empty);
@@ -252,7 +206,7 @@ static void a_huge_file_is_not_read(void **state)
 	struct bench *b = *state;
 
 	another_process(b);
-	assert_int_equal(truncate(path_of(SERIAL ".directory"), (off_t)1 << 40), 0);
+	assert_int_equal(truncate(cache_path(SERIAL ".directory"), (off_t)1 << 40), 0);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1);
 	another_process(b);
@@ -266,26 +220,26 @@ static void what_is_no_file_is_replaced(void **state)
 	struct bench *b = *state;
 	char copy[512];
 	size_t len;
-	uint8_t *good = slurp(SERIAL ".directory", &len);
+	uint8_t *good = cache_read(SERIAL ".directory", &len);
 
 	/* A link, though to good content. */
 	snprintf(copy, sizeof copy, "%s/copy", trusted_home());
 	FILE *f = fopen(copy, "w");
 	assert_int_equal(fwrite(good, 1, len, f), len);
 	fclose(f);
-	assert_int_equal(unlink(path_of(SERIAL ".directory")), 0);
-	assert_int_equal(symlink(copy, path_of(SERIAL ".directory")), 0);
+	assert_int_equal(unlink(cache_path(SERIAL ".directory")), 0);
+	assert_int_equal(symlink(copy, cache_path(SERIAL ".directory")), 0);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1);
 	another_process(b);
 	assert_int_equal(list_everything(b), 0);
 	/* A pipe: nobody waits for a writer. */
-	assert_int_equal(unlink(path_of(SERIAL ".directory")), 0);
-	assert_int_equal(mkfifo(path_of(SERIAL ".directory"), 0600), 0);
+	assert_int_equal(unlink(cache_path(SERIAL ".directory")), 0);
+	assert_int_equal(mkfifo(cache_path(SERIAL ".directory"), 0600), 0);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1);
 	/* Others can write it. */
-	assert_int_equal(chmod(path_of(SERIAL ".directory"), 0602), 0);
+	assert_int_equal(chmod(cache_path(SERIAL ".directory"), 0602), 0);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1);
 	another_process(b);
@@ -311,38 +265,38 @@ static void a_folder_that_is_not_ours_alone_is_not_used(void **state)
 	char aside[512];
 
 	assert_int_equal(folder_state(), FOLDER_GOOD);
-	assert_int_equal(chmod(path_of(NULL), 0777), 0);
+	assert_int_equal(chmod(cache_path(NULL), 0777), 0);
 	assert_int_equal(folder_state(), FOLDER_WRITABLE);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1 + KEYS);
-	assert_int_equal(chmod(path_of(NULL), 0700), 0);
+	assert_int_equal(chmod(cache_path(NULL), 0700), 0);
 	/* A link to it. */
 	snprintf(aside, sizeof aside, "%s/cache/aside", trusted_home());
-	assert_int_equal(rename(path_of(NULL), aside), 0);
-	assert_int_equal(symlink(aside, path_of(NULL)), 0);
+	assert_int_equal(rename(cache_path(NULL), aside), 0);
+	assert_int_equal(symlink(aside, cache_path(NULL)), 0);
 	assert_int_equal(folder_state(), FOLDER_IN_PLACE);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1 + KEYS);
-	assert_int_equal(unlink(path_of(NULL)), 0);
+	assert_int_equal(unlink(cache_path(NULL)), 0);
 	/* No folder can be made where a file is. */
-	FILE *f = fopen(path_of(NULL), "w");
+	FILE *f = fopen(cache_path(NULL), "w");
 	fclose(f);
 	assert_int_equal(folder_state(), FOLDER_IN_PLACE);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1 + KEYS);
-	assert_int_equal(unlink(path_of(NULL)), 0);
-	assert_int_equal(rename(aside, path_of(NULL)), 0);
+	assert_int_equal(unlink(cache_path(NULL)), 0);
+	assert_int_equal(rename(aside, cache_path(NULL)), 0);
 	another_process(b);
 	assert_int_equal(list_everything(b), 0);
 	/* Another user's, as far as root can make it so. */
 	if (geteuid() != 0)
 		return;
-	assert_int_equal(chown(path_of(NULL), 65534, 65534), 0);
+	assert_int_equal(chown(cache_path(NULL), 65534, 65534), 0);
 	assert_int_equal(folder_state(), FOLDER_FOREIGN);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1 + KEYS);
-	assert_int_equal(chown(path_of(NULL), 0, 0), 0);
-	assert_int_equal(chown(path_of(SERIAL ".directory"), 65534, 65534), 0);
+	assert_int_equal(chown(cache_path(NULL), 0, 0), 0);
+	assert_int_equal(chown(cache_path(SERIAL ".directory"), 65534, 65534), 0);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1);
 }
@@ -361,7 +315,7 @@ static void nothing_is_made_in_a_foreign_home(void **state)
 	assert_int_equal(chown(base, 65534, 65534), 0);
 	another_process(b);
 	assert_int_equal(list_everything(b), 1 + KEYS);
-	assert_int_equal(access(path_of(NULL), F_OK), -1);
+	assert_int_equal(access(cache_path(NULL), F_OK), -1);
 	assert_int_equal(folder_state(), FOLDER_MISSING);
 	/* Neither where the variable names a folder there. */
 	char inner[600];
@@ -423,7 +377,7 @@ static void what_another_program_changed_is_seen(void **state)
 	ukey_directory_unref(d);
 	/* The certificate that is no more has left no file. */
 	char names[8][NAME_MAX + 1];
-	assert_int_equal(file_names(names, 8), 2);
+	assert_int_equal(cache_names(names, 8), 2);
 }
 
 static void a_reset_leaves_nothing(void **state)
@@ -434,7 +388,7 @@ static void a_reset_leaves_nothing(void **state)
 
 	bench_login(b, UKEY_SO);
 	ok(ukey_factory_reset(b->t));
-	assert_int_equal(file_names(names, 8), 0);
+	assert_int_equal(cache_names(names, 8), 0);
 	ok(ukey_directory(b->t, &d));
 	assert_int_equal(d->key_count, 0);
 	ukey_directory_unref(d);
@@ -456,24 +410,24 @@ static void the_longest_unused_files_go(void **state)
 	(void)state;
 	for (int i = 0; i < CACHE_FILES_MAX + 10; i++) {
 		snprintf(name, sizeof name, "%016X.directory", i + 1);
-		put(name, (const uint8_t *)"x", 1);
-		assert_int_equal(utimensat(AT_FDCWD, path_of(name), old, 0), 0);
+		cache_write(name, (const uint8_t *)"x", 1);
+		assert_int_equal(utimensat(AT_FDCWD, cache_path(name), old, 0), 0);
 	}
 	/* Not ours to remove, whatever it is. */
-	put("README", (const uint8_t *)"x", 1);
+	cache_write("README", (const uint8_t *)"x", 1);
 	const uint8_t digest[32] = {0};
 	cache_save(&(struct cache_key){CACHE_CERTIFICATE, SERIAL, digest}, BYTES_OF(digest));
-	assert_int_equal(file_names(names, CACHE_FILES_MAX + 64), CACHE_FILES_MAX + 1);
-	assert_int_equal(access(path_of("README"), F_OK), 0);
-	assert_int_equal(access(path_of(SERIAL ".directory"), F_OK), 0);
+	assert_int_equal(cache_names(names, CACHE_FILES_MAX + 64), CACHE_FILES_MAX + 1);
+	assert_int_equal(access(cache_path("README"), F_OK), 0);
+	assert_int_equal(access(cache_path(SERIAL ".directory"), F_OK), 0);
 	/* By size too. */
 	snprintf(name, sizeof name, "%016X.directory", 77777);
-	put(name, (const uint8_t *)"x", 1);
-	assert_int_equal(truncate(path_of(name), (off_t)2 * CACHE_SIZE_MAX), 0);
-	assert_int_equal(utimensat(AT_FDCWD, path_of(name), old, 0), 0);
+	cache_write(name, (const uint8_t *)"x", 1);
+	assert_int_equal(truncate(cache_path(name), (off_t)2 * CACHE_SIZE_MAX), 0);
+	assert_int_equal(utimensat(AT_FDCWD, cache_path(name), old, 0), 0);
 	for (int i = 0; i < 12; i++)
 		cache_save(&(struct cache_key){CACHE_CERTIFICATE, SERIAL, digest}, BYTES_OF(digest));
-	assert_int_equal(access(path_of(name), F_OK), -1);
+	assert_int_equal(access(cache_path(name), F_OK), -1);
 }
 
 /* ---- many processes ---------------------------------------------------------------------------------------------- */
@@ -514,7 +468,7 @@ static void processes_do_not_disturb_each_other(void **state)
 		assert_true(wait(&status) > 0);
 		assert_int_equal(status, 0);
 	}
-	assert_int_equal(file_names(names, 16), 1 + KEYS + 1);
+	assert_int_equal(cache_names(names, 16), 1 + KEYS + 1);
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

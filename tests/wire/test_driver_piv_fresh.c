@@ -7,9 +7,9 @@
 
 #include "driver/cache_file.h"
 #include "driver/token.h"
+#include "tests/wire/cache_files.h"
 #include "tests/wire/piv_bench.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -456,53 +456,6 @@ static void another_key_agrees_on_nothing(void **state)
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-static char folder[512];
-
-static const char *path_of(const char *name)
-{
-	static char path[1024];
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	return path;
-}
-
-static size_t file_names(char names[][NAME_MAX + 1], size_t cap)
-{
-	size_t n = 0;
-	struct dirent *e;
-
-	snprintf(folder, sizeof folder, "%s/cache/openukey", trusted_home());
-	DIR *list = opendir(folder);
-	while (list && (e = readdir(list)))
-		if (e->d_name[0] != '.') {
-			assert_true(n < cap);
-			snprintf(names[n++], NAME_MAX + 1, "%s", e->d_name);
-		}
-	if (list)
-		closedir(list);
-	return n;
-}
-
-static uint8_t *slurp(const char *name, size_t *len)
-{
-	FILE *f = fopen(path_of(name), "r");
-	uint8_t *content = malloc(1 << 17);
-
-	assert_non_null(f);
-	*len = fread(content, 1, 1 << 17, f);
-	fclose(f);
-	return content;
-}
-
-static void put(const char *name, const uint8_t *content, size_t len)
-{
-	FILE *f = fopen(path_of(name), "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(content, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-}
-
 static void damage_costs_time_never_correctness(void **state)
 {
 	struct bench *b = *state;
@@ -513,21 +466,21 @@ static void damage_costs_time_never_correctness(void **state)
 	know_the_card(b);
 	for (size_t i = 0; i < PIV_USUAL; i++)
 		der[i] = seen(b, (ukey_key_ref)(2 * i + (i == 2 || i == 4)), &len[i]);
-	const size_t n = file_names(names, 16);
+	const size_t n = cache_names(names, 16);
 	assert_int_equal(n, 1 + PIV_USUAL);
 	for (size_t f = 0; f < n; f++) {
 		size_t size;
-		uint8_t *good = slurp(names[f], &size), *bad = malloc(size + 1);
+		uint8_t *good = cache_read(names[f], &size), *bad = malloc(size + 1);
 		for (size_t at = 0; at <= size; at += at < 80 ? 1 : 41) {
 			memcpy(bad, good, size);
 			bad[size] = 0;
 			bad[at] ^= (uint8_t)(1u << at % 8);
-			put(names[f], bad, at < size ? size : size + 1);
+			cache_write(names[f], bad, at < size ? size : size + 1);
 			another_process(b);
 			for (size_t i = 0; i < PIV_USUAL; i++)
 				assert_true(
 					shows(b, (ukey_key_ref)(2 * i + (i == 2 || i == 4)), BYTES(der[i], len[i])));
-			put(names[f], good, at % size);
+			cache_write(names[f], good, at % size);
 			another_process(b);
 			for (size_t i = 0; i < PIV_USUAL; i++)
 				assert_true(
@@ -540,7 +493,7 @@ static void damage_costs_time_never_correctness(void **state)
 	for (size_t f = 0; f < n; f++) {
 		another_process(b);
 		free(seen(b, REF_9A, &len[0]));
-		assert_int_equal(remove(path_of(names[f])), 0);
+		assert_int_equal(remove(cache_path(names[f])), 0);
 		another_process(b);
 		assert_true(shows(b, REF_9A, BYTES(der[0], len[0])));
 	}
@@ -557,11 +510,11 @@ static void a_false_file_is_not_believed(void **state)
 
 	know_the_card(b);
 	uint8_t *der = seen(b, REF_9A, &len);
-	size_t n = file_names(names, 16), size;
+	size_t n = cache_names(names, 16), size;
 	for (size_t f = 0; f < n; f++) {
 		if (!strstr(names[f], ".directory"))
 			continue;
-		uint8_t *file = slurp(names[f], &size);
+		uint8_t *file = cache_read(names[f], &size);
 		const struct cache_key k = {CACHE_NAMED_DIRECTORY, b->t->serial, b->t->fresh.identity};
 		struct bytes content;
 		assert_true(cache_content(BYTES(file, size), &k, &content));
@@ -595,7 +548,7 @@ static void it_can_be_switched_off(void **state)
 		const unsigned long before = apdus(b);
 		free(seen(b, REF_9A, &len));
 		assert_true(apdus(b) - before > 5);
-		assert_int_equal(file_names(names, 16), 0);
+		assert_int_equal(cache_names(names, 16), 0);
 	}
 	trusted_configure(NULL);
 }

@@ -9,9 +9,9 @@
 #include "tests/wire/p11_bench.h"
 
 #include "driver/cache_file.h"
+#include "tests/wire/cache_files.h"
 #include "tests/wire/trusted.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -36,14 +36,6 @@ static struct file {
 	size_t len;
 } files[FILES];
 static size_t file_count;
-
-static const char *path_of(const char *name)
-{
-	static char path[4096];
-
-	snprintf(path, sizeof(path), "%s/cache/openukey%s%s", trusted_home(), name ? "/" : "", name ? name : "");
-	return path;
-}
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */
 
@@ -115,15 +107,6 @@ static void must_be_true(bool with_signature)
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-static void put(const char *name, const uint8_t *content, size_t len)
-{
-	int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, content, len), len);
-	assert_int_equal(close(fd), 0);
-}
-
 static void forget_files(void)
 {
 	for (size_t i = 0; i < file_count; i++)
@@ -133,31 +116,21 @@ static void forget_files(void)
 
 static void remember_files(void)
 {
-	DIR *list = opendir(path_of(NULL));
-	struct dirent *e;
+	char names[FILES][NAME_MAX + 1];
+	const size_t count = cache_names(names, FILES);
 
 	forget_files();
-	assert_non_null(list);
-	while ((e = readdir(list))) {
-		if (e->d_name[0] == '.')
-			continue;
-		assert_true(file_count < FILES);
-		struct file *to = &files[file_count++];
-		FILE *from = fopen(path_of(e->d_name), "r");
-		assert_non_null(from);
-		snprintf(to->name, sizeof(to->name), "%s", e->d_name);
-		to->content = malloc(65536);
-		assert_non_null(to->content);
-		to->len = fread(to->content, 1, 65536, from);
-		fclose(from);
+	for (; file_count < count; file_count++) {
+		struct file *to = &files[file_count];
+		memcpy(to->name, names[file_count], sizeof(to->name));
+		to->content = cache_read(to->name, &to->len);
 	}
-	closedir(list);
 }
 
 static void put_all(void)
 {
 	for (size_t i = 0; i < file_count; i++)
-		put(files[i].name, files[i].content, files[i].len);
+		cache_write(files[i].name, files[i].content, files[i].len);
 }
 
 static const struct file *directory_file(void)
@@ -232,7 +205,7 @@ static void every_bit_flipped(void **state)
 		struct file *const one = &files[i];
 		for (size_t bit = 0; bit < 8 * one->len; bit++) {
 			one->content[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			put(one->name, one->content, one->len);
+			cache_write(one->name, one->content, one->len);
 			one->content[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			must_be_true(bit % 256 == 0);
 		}
@@ -244,7 +217,7 @@ static void cut_at_every_length(void **state)
 	(void)state;
 	for (size_t i = 0; i < file_count; i++)
 		for (size_t len = 0; len < files[i].len; len++) {
-			put(files[i].name, files[i].content, len);
+			cache_write(files[i].name, files[i].content, len);
 			must_be_true(len % 64 == 0);
 		}
 }
@@ -255,12 +228,12 @@ static void each_file_in_the_place_of_the_other(void **state)
 	for (size_t i = 0; i < file_count; i++)
 		for (size_t k = 0; k < file_count; k++) {
 			put_all();
-			put(files[i].name, files[k].content, files[k].len);
+			cache_write(files[i].name, files[k].content, files[k].len);
 			must_be_true(true);
 			/* With the kind that the name promises. */
 			uint8_t kind = files[i].content[5];
-			put(files[i].name, files[k].content, files[k].len);
-			int fd = open(path_of(files[i].name), O_WRONLY | O_CLOEXEC);
+			cache_write(files[i].name, files[k].content, files[k].len);
+			int fd = open(cache_path(files[i].name), O_WRONLY | O_CLOEXEC);
 			assert_int_equal(pwrite(fd, &kind, 1, 5), 1);
 			close(fd);
 			must_be_true(true);
@@ -298,13 +271,13 @@ static void another_tokens_files(void **state)
 	for (size_t i = 0; i < file_count; i++) {
 		if (strncmp(files[i].name, OTHER, 16) != 0)
 			continue;
-		put(DIRECTORY, files[i].content, files[i].len);
+		cache_write(DIRECTORY, files[i].content, files[i].len);
 		must_be_true(true);
 		memcpy(files[i].content + 6, SERIAL, 16);
-		put(DIRECTORY, files[i].content, files[i].len);
+		cache_write(DIRECTORY, files[i].content, files[i].len);
 		must_be_true(true);
 		memcpy(files[i].name, SERIAL, 16);
-		put(files[i].name, files[i].content, files[i].len);
+		cache_write(files[i].name, files[i].content, files[i].len);
 		must_be_true(true);
 	}
 }
@@ -328,12 +301,12 @@ static void old_files_after_the_token_changed(void **state)
 	learn_truth();
 	assert_memory_not_equal(old.objects, truth.objects, sizeof(old.objects));
 	for (size_t i = 0; i < n; i++)
-		put(before[i].name, before[i].content, before[i].len);
+		cache_write(before[i].name, before[i].content, before[i].len);
 	must_be_true(true);
 	/* The old certificate by the name of the new one; the old directory beside it. */
 	for (size_t i = 0; i < file_count; i++)
 		for (size_t k = 0; k < n; k++) {
-			put(files[i].name, before[k].content, before[k].len);
+			cache_write(files[i].name, before[k].content, before[k].len);
 			must_be_true(true);
 		}
 	for (size_t i = 0; i < n; i++)
@@ -351,44 +324,44 @@ static void links_pipes_and_folders(void **state)
 	snprintf(aside, sizeof(aside), "%s/aside", trusted_home());
 	for (int what = 0; what < 5; what++) {
 		put_all();
-		assert_int_equal(unlink(path_of(name)), 0);
+		assert_int_equal(unlink(cache_path(name)), 0);
 		if (what == 0)
-			assert_int_equal(mkfifo(path_of(name), 0600), 0);
+			assert_int_equal(mkfifo(cache_path(name), 0600), 0);
 		else if (what == 1)
-			assert_int_equal(symlink("/dev/zero", path_of(name)), 0);
+			assert_int_equal(symlink("/dev/zero", cache_path(name)), 0);
 		else if (what == 2)
-			assert_int_equal(symlink(".", path_of(name)), 0);
+			assert_int_equal(symlink(".", cache_path(name)), 0);
 		else if (what == 3)
-			assert_int_equal(symlink(name, path_of(name)), 0);
+			assert_int_equal(symlink(name, cache_path(name)), 0);
 		else
-			assert_int_equal(mkdir(path_of(name), 0700), 0);
+			assert_int_equal(mkdir(cache_path(name), 0700), 0);
 		must_be_true(true);
 		if (what == 4)
-			assert_int_equal(rmdir(path_of(name)), 0);
+			assert_int_equal(rmdir(cache_path(name)), 0);
 	}
 	put_all();
 	/* Files and folders that others may write, and hold what looks right but for one bit. */
 	struct file *bad = &files[directory_file() - files];
 	bad->content[bad->len - 1] ^= 1;
 	put_all();
-	assert_int_equal(chmod(path_of(name), 0666), 0);
+	assert_int_equal(chmod(cache_path(name), 0666), 0);
 	must_be_true(true);
 	put_all();
-	assert_int_equal(chmod(path_of(NULL), 0777), 0);
+	assert_int_equal(chmod(cache_path(NULL), 0777), 0);
 	must_be_true(true);
-	assert_int_equal(chmod(path_of(NULL), 0700), 0);
+	assert_int_equal(chmod(cache_path(NULL), 0700), 0);
 	put_all();
-	assert_int_equal(rename(path_of(NULL), aside), 0);
-	assert_int_equal(symlink(aside, path_of(NULL)), 0);
+	assert_int_equal(rename(cache_path(NULL), aside), 0);
+	assert_int_equal(symlink(aside, cache_path(NULL)), 0);
 	must_be_true(true);
-	assert_int_equal(unlink(path_of(NULL)), 0);
-	assert_int_equal(rename(aside, path_of(NULL)), 0);
+	assert_int_equal(unlink(cache_path(NULL)), 0);
+	assert_int_equal(rename(aside, cache_path(NULL)), 0);
 	/* Somebody else's, as far as root can make it so. */
 	if (geteuid() == 0) {
 		put_all();
-		assert_int_equal(chown(path_of(name), 65534, 65534), 0);
+		assert_int_equal(chown(cache_path(name), 65534, 65534), 0);
 		must_be_true(true);
-		assert_int_equal(chown(path_of(NULL), 65534, 65534), 0);
+		assert_int_equal(chown(cache_path(NULL), 65534, 65534), 0);
 		must_be_true(true);
 	}
 }
@@ -404,7 +377,7 @@ static void *keep_changing(void *arg)
 	uint8_t *const bad = malloc(one->len);
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s", path_of(one->name));
+	snprintf(path, sizeof(path), "%s", cache_path(one->name));
 	for (unsigned n = 0; bad && !atomic_load(&stop); n++) {
 		memcpy(bad, one->content, one->len);
 		bad[n % one->len] ^= 0x10;
