@@ -179,6 +179,14 @@ static bool token_present(struct ukey_token *t)
 	return info.present;
 }
 
+static bool token_is_in(struct ukey_token *t, const char *reader)
+{
+	struct ukey_token_info info;
+
+	ukey_token_info(t, &info);
+	return info.present && strcmp(info.reader, reader) == 0;
+}
+
 /* A token never seen before takes its place in the list. */
 static enum ukey_status add_token(struct ukey *u, const struct answer *a, const char *reader, struct ukey_token **out)
 {
@@ -361,7 +369,7 @@ static bool carry_over(struct ukey *u, struct reader *now, bool valid)
 	now->state = before->state;
 	now->token = before->token;
 	now->looked = true;
-	if (now->token)
+	if (now->token && token_is_in(now->token, now->seen.name))
 		now->token->seen = u->refreshes;
 	return true;
 }
@@ -400,8 +408,11 @@ static enum ukey_status look_at_all(struct ukey *u, struct reader *readers, size
 	for (size_t i = 0; i < count; i++)
 		carry_over(u, &readers[i], valid);
 	for (size_t i = 0; i < count && status == UKEY_OK; i++) {
-		if (readers[i].looked)
+		/* Of two cards that say they are the same token one was left aside, until the other has gone. */
+		const bool aside = readers[i].token && readers[i].token->seen != u->refreshes;
+		if (readers[i].looked && !aside)
 			continue;
+		readers[i].token = NULL;
 		readers[i].twin = is_twin(u, &readers[i]);
 		if (!readers[i].twin)
 			status = look(u, &readers[i]);

@@ -291,6 +291,30 @@ static void another_card_is_another_token(void **state)
 	assert_string_not_equal(bench_info(b).serial, first);
 }
 
+/* Two new cards of one make cannot be told apart: the second is seen when the first has gone. */
+static void of_two_nameless_cards_the_second_takes_over(void **state)
+{
+	struct bench *b = *state;
+	struct ramtoken *second = piv_usual_card(0);
+
+	chuid = NULL;
+	b->loop->readers[0].falsify = b->loop->readers[1].falsify = give_chuid;
+	loop_plug(b->loop, 1, second);
+	piv_bench_refresh(b);
+	const unsigned plugged = bench_info(b).plugged;
+	loop_unplug(b->loop, 0);
+	ok(ukey_refresh(b->u));
+	assert_true(bench_info(b).present);
+	assert_string_equal(bench_info(b).reader, "Loop 01");
+	assert_int_equal(bench_info(b).plugged, plugged + 1);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+	ok(piv_bench_sign(b, REF_9A));
+	loop_unplug(b->loop, 1);
+	ok(ukey_refresh(b->u));
+	assert_false(bench_info(b).present);
+	ramtoken_free(second);
+}
+
 /* A PIV card that says it is one of our tokens does not become it. */
 static void a_number_of_another_kind_of_card_is_not_taken(void **state)
 {
@@ -385,6 +409,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_nameless_card_has_the_readers_number, piv_bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(another_card_is_another_token, piv_bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(
+			of_two_nameless_cards_the_second_takes_over, piv_bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_number_of_another_kind_of_card_is_not_taken, piv_bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(from_nothing_to_a_signature, setup_nothing, bench_teardown),
