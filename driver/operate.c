@@ -107,19 +107,10 @@ static enum ukey_status operate(struct ukey_token *t, const struct use *u, struc
 }
 
 /* The public key takes `result` back to `in`: the private one made it. */
-static enum ukey_status check_rsa(struct ukey_token *t, const struct use *u, struct bytes in, const uint8_t *result)
+static enum ukey_status check(
+	struct ukey_token *t, const struct use *u, enum crypto_scheme_kind kind, struct bytes in, const uint8_t *result)
 {
-	const struct crypto_pubkey key = key_public(u->key);
-	uint8_t back[CRYPTO_RSA_BYTES_MAX];
-	const bool good = in.len <= sizeof back && crypto_rsa_public(&key, BYTES(result, in.len), back) &&
-			  bytes_equal(BYTES(back, in.len), in);
-
-	return good ? UKEY_OK : key_changed(t);
-}
-
-static enum ukey_status check_ecdsa(struct ukey_token *t, const struct use *u, struct bytes in, const uint8_t *result)
-{
-	const struct crypto_scheme scheme = {.kind = CRYPTO_ECDSA};
+	const struct crypto_scheme scheme = {.kind = kind};
 	const struct crypto_pubkey key = key_public(u->key);
 
 	switch (crypto_verify(&key, &scheme, in, BYTES(result, u->algorithm->result))) {
@@ -181,7 +172,7 @@ static enum ukey_status sign_rsa(
 	if (status == UKEY_OK)
 		status = operate(t, u, BYTES(block, k), out, k);
 	if (status == UKEY_OK && t->card->tells_nothing)
-		status = check_rsa(t, u, BYTES(block, k), out);
+		status = check(t, u, CRYPTO_RSA_RAW, BYTES(block, k), out);
 	/* A result that is not below the modulus is none. */
 	if (status == UKEY_OK && !below_modulus(u->key, out))
 		status = UKEY_TOKEN_PROTOCOL;
@@ -216,7 +207,7 @@ static enum ukey_status sign_ecdsa(
 	const struct bytes number = ecdsa_integer(u->algorithm->type, in, store);
 	enum ukey_status status = operate(t, u, number, out, u->algorithm->result);
 	if (status == UKEY_OK && t->card->tells_nothing)
-		status = check_ecdsa(t, u, number, out);
+		status = check(t, u, CRYPTO_ECDSA, number, out);
 	return status;
 }
 
@@ -292,7 +283,7 @@ static enum ukey_status decrypt(struct ukey_token *t, const struct use *u, const
 
 	/* Before anything is said of its padding. */
 	if (status == UKEY_OK && t->card->tells_nothing)
-		status = check_rsa(t, u, in, block);
+		status = check(t, u, CRYPTO_RSA_RAW, in, block);
 	if (status == UKEY_OK && !below_modulus(u->key, block))
 		status = UKEY_TOKEN_PROTOCOL;
 	if (status == UKEY_OK)

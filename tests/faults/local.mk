@@ -31,7 +31,7 @@ tests_faults_test_piv_memory_LDADD = $(piv_bench_ldadd)
 
 FAULT_TESTS += tests/faults/test_driver_crypto_memory
 tests_faults_test_driver_crypto_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_faults_test_driver_crypto_memory_LDADD = $(driver_bench_ldadd)
+tests_faults_test_driver_crypto_memory_LDADD = $(piv_bench_ldadd)
 
 # Two of them once more on tokens from the factory, inside the secure channel.
 FAULT_TESTS += tests/faults/personal_unplug tests/faults/personal_driver_memory

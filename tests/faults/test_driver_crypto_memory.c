@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OpenSSL is short of memory while a token proves itself: no PIN is lost, no token is called a fake or a root missing
- * because of certificates that could not be looked at, and the next log-in works.
+ * because of certificates that could not be looked at, and the next log-in works. Nor is a key of a PIV card called
+ * another one because its signature could not be checked.
  */
 #include "config.h"
 
-#include "tests/wire/driver_bench.h"
+#include "tests/wire/piv_bench.h"
 
 #include <openssl/crypto.h>
 
@@ -97,10 +98,40 @@ static void want_of_memory_is_no_proof_of_anything(void **state)
 	assert_in_range(misled, 0, 8);
 }
 
+static void want_of_memory_changes_no_key(void **state)
+{
+	static const uint8_t digest[32] = "digest";
+	const struct ukey_scheme scheme = {.padding = UKEY_PKCS1, .hash = UKEY_SHA256};
+	uint8_t out[256];
+	unsigned failures = 0;
+
+	piv_bench_setup(state);
+	struct bench *b = *state;
+	b->loop->readers[0].alter = into_token;
+	b->loop->readers[0].falsify = out_of_token;
+	piv_bench_refresh(b);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+	ok(piv_bench_sign(b, REF_9A));
+	for (unsigned long nth = 1; nth == 1 || failed; nth++) {
+		size_t len = sizeof out;
+
+		failed = false;
+		countdown = nth;
+		enum ukey_status status = ukey_sign(b->t, REF_9A, &scheme, digest, sizeof digest, out, &len);
+		countdown = 0;
+		if (status != UKEY_OK)
+			is(status, UKEY_MEMORY);
+		failures += status != UKEY_OK;
+	}
+	assert_true(failures > 5);
+	ok(piv_bench_sign(b, REF_9A));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(want_of_memory_is_no_proof_of_anything, bench_teardown)};
+		cmocka_unit_test_teardown(want_of_memory_is_no_proof_of_anything, bench_teardown),
+		cmocka_unit_test_teardown(want_of_memory_changes_no_key, bench_teardown)};
 
 	if (CRYPTO_set_mem_functions(get, get_more, give_back) != 1)
 		return 1;
