@@ -35,7 +35,7 @@ void log_open(const char *where)
 	int opened = -1;
 
 	if (where && where[0])
-		opened = strcmp(where, "1") == 0 || strcmp(where, "stderr") == 0
+		opened = strcmp(where, "stderr") == 0
 				 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
 				 : open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	pthread_mutex_lock(&lock);

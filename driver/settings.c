@@ -17,9 +17,22 @@ const char *ukey_config_problem(void)
 	return problem;
 }
 
+/* A relative path would be a file in whatever folder each program stands. */
 static bool set_debug(struct settings *s, const char *value)
 {
-	return text_copy(text_bytes(strcmp(value, "off") == 0 ? "" : value), s->debug, sizeof s->debug);
+	const char *where = strcmp(value, "off") == 0 ? "" : value;
+
+	if (where == value && value[0] != '/' && strcmp(value, "stderr") != 0)
+		return false;
+	return text_copy(text_bytes(where), s->debug, sizeof s->debug);
+}
+
+/* As the setting, and 1 and 0 for those who type it. */
+static bool debug_wanted(struct settings *s, const char *value)
+{
+	if (!value[0] || strcmp(value, "0") == 0)
+		value = "off";
+	return set_debug(s, strcmp(value, "1") == 0 ? "stderr" : value);
 }
 
 static bool set_ignored(struct settings *s, const char *value)
@@ -178,8 +191,10 @@ enum ukey_status settings_load(struct settings *s)
 	enum ukey_status status = settings_read(s, SYSCONFDIR "/openukey/openukey.conf");
 	if (status == UKEY_OK)
 		status = read_user_file(s);
-	if (debug)
-		set_debug(s, strcmp(debug, "0") == 0 ? "" : debug);
+	if (debug && !debug_wanted(s, debug) && status == UKEY_OK) {
+		snprintf(problem, sizeof problem, "OPENUKEY_DEBUG: neither 1, 0 nor a path that begins with /");
+		status = UKEY_CONFIG;
+	}
 	if (pinentry && !set_pinentry(s, pinentry) && status == UKEY_OK) {
 		snprintf(problem, sizeof problem, "OPENUKEY_PINENTRY: neither yes, no nor a path");
 		status = UKEY_CONFIG;

@@ -99,6 +99,7 @@ static void bad_files_name_the_line(void **state)
 		{"[section]\n",                    ":1: not of the form"},
 		{"extended-apdu = perhaps\n",      ":1: a value"        },
 		{"cache = perhaps\n",              ":1: a value"        },
+		{"debug = on\n",                   ":1: a value"        },
 		{"debug = off\nignore-reader =\n", ":2: a value"        },
 		{"= 1\n",			  ":1: an unknown key" },
 	};
@@ -150,6 +151,17 @@ static void the_environment_wins(void **state)
 	setenv("OPENUKEY_DEBUG", "0", 1);
 	assert_int_equal(settings_load(&s), UKEY_OK);
 	assert_string_equal(s.debug, "");
+	setenv("OPENUKEY_DEBUG", "1", 1);
+	assert_int_equal(settings_load(&s), UKEY_OK);
+	assert_string_equal(s.debug, "stderr");
+	setenv("OPENUKEY_DEBUG", "", 1);
+	assert_int_equal(settings_load(&s), UKEY_OK);
+	assert_string_equal(s.debug, "");
+	/* Not a file "yes" in whatever folder the program stands. */
+	setenv("OPENUKEY_DEBUG", "yes", 1);
+	assert_int_equal(settings_load(&s), UKEY_CONFIG);
+	assert_non_null(strstr(ukey_config_problem(), "OPENUKEY_DEBUG"));
+	assert_string_equal(s.debug, "/var/log/x");
 	unsetenv("OPENUKEY_DEBUG");
 	setenv("OPENUKEY_PINENTRY", "no", 1);
 	assert_int_equal(load(&s, "pinentry = yes\n"), UKEY_OK);
