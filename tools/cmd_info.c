@@ -138,7 +138,7 @@ static void print_info(const struct ukey_token_info *info, enum ukey_status proo
 	snprintf(space, sizeof(space), _("%u of %u bytes free"), info->free_bytes, info->total_bytes);
 	snprintf(version, sizeof(version), "%u.%u.%u, %s %u.%u", info->firmware[0], info->firmware[1],
 		info->firmware[2], _("protocol"), info->protocol_major, info->protocol_minor);
-	snprintf(objects, sizeof(objects), _("%zu keys, %zu certificates, %zu data objects"), holds->keys,
+	snprintf(objects, sizeof(objects), _("keys: %zu, certificates: %zu, data objects: %zu"), holds->keys,
 		holds->certificates, holds->data);
 	ui_pairs(stdout, _("Serial"), info->serial, _("Label"), info->label, _("State"),
 		name_life_cycle(info->life_cycle), _("Genuine"), genuine_text(info, proof), _("Reader"), info->reader,
@@ -157,7 +157,7 @@ static void print_piv(const struct ukey_token_info *info, const char *algorithms
 	name_tries(&info->user_pin, user, sizeof(user));
 	name_tries(&info->so_pin, puk, sizeof(puk));
 	pin_policy_text(info, policy, sizeof(policy));
-	snprintf(objects, sizeof(objects), _("%zu keys, %zu certificates"), holds->keys, holds->certificates);
+	snprintf(objects, sizeof(objects), _("keys: %zu, certificates: %zu"), holds->keys, holds->certificates);
 	ui_pairs(stdout, _("Serial"), info->serial, _("Label"), info->label, _("Application"),
 		_("PIV (NIST SP 800-73)"), _("Reader"), info->reader, _("Model"), info->model, _("Manufacturer"),
 		info->manufacturer, _("User PIN"), user, _("PUK"), puk, _("PIN policy"), policy, _("Holds"), objects,

@@ -80,7 +80,7 @@ ex 7 "a folder" "Is a directory" key import folder --pin-file pin
 openssl pkcs12 -export -nokeys -in opens.pem -passout file:password -out certificate.p12 2>/dev/null
 ex 66 "a PKCS#12 file without a key" "there is no private key in it" key import certificate.p12 --password-file password --pin-file pin
 ex 65 "an algorithm that the token does not have" "ED25519" key import ed.key --pin-file pin
-ex 65 "a key that is too short" "does not know this algorithm" key import small.key --pin-file pin
+ex 65 "a key that is too short" "ukey info shows which" key import small.key --pin-file pin
 ex 68 "a wrong password" "the password is wrong" key import opens.p12 --password-file wrong --pin-file pin
 ex 68 "of a PEM file too" "the password is wrong" key import locked.key --password-file wrong --pin-file pin
 ex 50 "no password, and no terminal to ask" "--password-file" key import opens.p12 --pin-file pin

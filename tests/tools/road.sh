@@ -137,7 +137,7 @@ reader_wait "Virtual PCD 00 01" empty
 
 # ---- PINs ----
 
-ex 50 "no PIN, no terminal" "no PIN was given" pin verify
+ex 50 "no PIN, no terminal" "no PIN, password or code was given" pin verify
 ex 50 "an empty descriptor" "no line left" pin verify --pin-fd 3 3</dev/null
 ex 2 "two sources" "for the same PIN" pin verify --pin-file pin --pin-fd 3 3</dev/null
 ex 40 "a wrong PIN says how many tries are left" "(3 tries left)" pin verify --pin-file wrong
@@ -177,7 +177,7 @@ chmod 600 pin
 ex 0 "no keys yet" "No keys on this token" key list
 ex 2 "no such kind of key" "no kind of key" key generate --key rsa1024 --pin-file pin
 ex 2 "no such use" "sign, decrypt, derive" key generate --usage fly --pin-file pin
-ex 64 "a use that the kind can't have" "not made for this use" key generate --key p256 --usage decrypt --pin-file pin
+ex 64 "a use that the kind can't have" "EC keys sign and agree on keys" key generate --key p256 --usage decrypt --pin-file pin
 js 0 "generate P-256" '.key.ref == "0/s" and .key.algorithm == "p256" and (.key.id | length) == 40' \
 	key generate --key p256 --name work --label "first key" --pin-file pin
 ex 0 "generate an exchange pair, RSA, with progress" "The token makes an RSA-2048 key" \
@@ -275,7 +275,7 @@ signed "ECDSA" letter.p7s -content letter
 ex 0 "verify" "Good signature by CN=张三" verify letter --ca ca.pem
 js 0 "verify in JSON" '.signers[0].subject == "CN=张三,O=Unit,C=CN"' verify letter --ca ca.pem
 echo x >>letter
-ex 69 "verify: the letter was changed" "the signature is not valid" verify letter --ca ca.pem
+ex 69 "verify: the letter was changed" "do not trust the file" verify letter --ca ca.pem
 echo "a letter" >letter
 ex 75 "verify: another CA" "not trusted" verify letter --ca other.pem
 ex 75 "verify: no CA named" "--ca" verify letter
