@@ -237,11 +237,12 @@ enum ukey_status ukey_logout(struct ukey_token *t)
 	status = token_begin(t);
 	if (status != UKEY_OK)
 		return status;
-	const enum ukey_role now = role_now(t);
-	if (now != UKEY_NOBODY) {
-		status = t->card->logout(&t->port, now);
+	struct ukey_token_info info;
+	ukey_token_info(t, &info);
+	if (info.role != UKEY_NOBODY) {
+		status = t->card->logout(&t->port, info.role);
 		/* Our own application knows how: from it that is somebody else's answer on the bus. */
-		if (status == UKEY_NOT_SUPPORTED && t->info.application != UKEY_APPLICATION_OWN)
+		if (status == UKEY_NOT_SUPPORTED && info.application != UKEY_APPLICATION_OWN)
 			status = log_out_by_reset(t);
 		/* A reset logged out as well. */
 		if (status == UKEY_TOKEN_RESET)

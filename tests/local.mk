@@ -32,6 +32,7 @@ THREAD_TESTS = \
 	tests/unit/test_emu_control \
 	test_driver_turn \
 	tests/wire/test_driver_threads \
+	tests/wire/test_driver_piv_threads \
 	tests/wire/test_driver_plug \
 	tests/wire/personal_driver_threads \
 	tests/wire/personal_driver_plug \

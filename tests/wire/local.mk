@@ -199,6 +199,10 @@ tests_wire_test_driver_piv_use_LDADD = $(piv_bench_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_driver_piv_disturbed_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_piv_disturbed_LDADD = $(piv_bench_ldadd)
 
+WIRE_TESTS += tests/wire/test_driver_piv_threads
+tests_wire_test_driver_piv_threads_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_threads_LDADD = $(piv_bench_ldadd)
+
 WIRE_TESTS += tests/wire/test_driver_piv_manage
 tests_wire_test_driver_piv_manage_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_piv_manage_LDADD = $(piv_bench_ldadd)
