@@ -86,6 +86,7 @@ struct ui_progress *ui_progress_start(const struct tool *t, const char *format, 
 	p->spins = isatty(STDERR_FILENO) && start_thread(p);
 	if (!p->spins)
 		fprintf(stderr, "%s\n", p->text);
+	tool_waits(true);
 	return p;
 }
 
@@ -95,6 +96,7 @@ void ui_progress_end(struct ui_progress *p, bool done)
 
 	if (p == NULL)
 		return;
+	tool_waits(false);
 	took = seconds_since(&p->began);
 	if (p->spins) {
 		pthread_mutex_lock(&p->lock);

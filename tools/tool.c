@@ -112,16 +112,29 @@ int tool_report(struct tool *t, enum ukey_status s)
 	return ukey_status_exit(s);
 }
 
-static volatile sig_atomic_t cancelled;
+static volatile sig_atomic_t cancelled, waiting;
+/* Made before a signal can come: a handler may not ask gettext. */
+static char once[320], twice[320];
 
 static void on_signal(int number)
 {
+	const int before = errno;
+	const char *text = cancelled ? twice : waiting ? once : "";
+
 	(void)number;
+	if (text[0] != '\0' && write(STDERR_FILENO, text, strlen(text)) < 0)
+		text = ""; /* nobody is there to read it */
 	if (cancelled) {
 		pin_restore_terminal();
 		_exit(9); /* UKEY_CANCELLED; a call into the library is no place to run anything more */
 	}
 	cancelled = 1;
+	errno = before;
+}
+
+void tool_waits(bool waits)
+{
+	waiting = waits;
 }
 
 bool tool_cancelled(void)
@@ -134,6 +147,11 @@ void tool_catch_signals(void)
 	struct sigaction a = {.sa_handler = on_signal};
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
 
+	snprintf(once, sizeof(once), "\n%s\n",
+		_("This step is finished first. Ctrl-C again leaves at once, and the token may finish it all the "
+		  "same."));
+	snprintf(twice, sizeof(twice), "\nukey: %s (%s)\n  %s\n", ukey_status_message(UKEY_CANCELLED),
+		_("what the token was doing is perhaps done all the same"), _("see: ukey info, ukey key list"));
 	sigemptyset(&a.sa_mask);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);

@@ -80,6 +80,8 @@ int tool_report(struct tool *t, enum ukey_status s);
 
 /* SIGINT, SIGTERM or SIGHUP came. A second one ends the program at once. */
 bool tool_cancelled(void);
+/* From now on, or no longer, the user waits for a step that nothing breaks off, and is told so when a signal comes. */
+void tool_waits(bool waits);
 void tool_catch_signals(void);
 /* To be called by the handler before it ends the program: restores the terminal. */
 void pin_restore_terminal(void);

@@ -78,6 +78,19 @@ same "pressed this time: signed" 0 $?
 try "openssl verifies it" openssl cms -verify -binary -inform DER -in letter.p7s -content letter -CAfile ca.pem -purpose any \
 	-out /dev/null
 
+# Ctrl-C while the token works: nothing breaks that off, which is said; a second one leaves.
+"$U" sign letter --key-ref 0/s --pin-file pin -o broken.p7s 2>broken.err </dev/null &
+worker=$!
+try "broken off: the token waits for its button" emu_wait alice .touch_waiting
+kill -INT "$worker"
+try "Ctrl-C: that it is waited for" ns_wait 5 grep -q "Ctrl-C again leaves at once" broken.err
+kill -INT "$worker"
+wait "$worker"
+same "Ctrl-C again: exit code" 9 $?
+try "and what to look at" grep -q "ukey key list" broken.err
+emu_ctl alice touch press >/dev/null
+[ ! -e broken.p7s ] && ok "and writes nothing" || bad "and writes nothing"
+
 waits pulled sign letter --key-ref 0/s --pin-file pin -o pulled.p7s
 begun=${EPOCHREALTIME/./}
 emu_ctl alice unplug >/dev/null
