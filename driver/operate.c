@@ -66,7 +66,8 @@ static enum ukey_status use_begin(struct ukey_token *t, struct use *u)
 							      : UKEY_KEY_USAGE;
 	if (status != UKEY_OK) {
 		ukey_directory_unref(u->directory);
-		token_end(t);
+		/* What the reading showed counts; the refusal is ours. */
+		token_finish(t, UKEY_OK);
 	}
 	return status;
 }

@@ -128,6 +128,25 @@ static void a_directory_is_piv_s_own(void **state)
 	}
 }
 
+/* Found while the directory was read, for an operation that then was refused: nobody is in any more all the same. */
+static void who_was_put_out_is_not_in(void **state)
+{
+	const struct ukey_scheme raw = {.padding = UKEY_RAW};
+	struct bench *b = *state;
+	uint8_t in[256] = {0}, out[256];
+	size_t len = sizeof out;
+
+	begin(b, 0x6D00);
+	log_in(b);
+	ok(piv_bench_sign(b, REF_9A));
+	ukey_directory_doubt(b->t);
+	other = true;
+	is(ukey_decrypt(b->t, REF_9C, &raw, in, sizeof in, out, &len), UKEY_KEY_USAGE);
+	assert_false(other);
+	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+}
+
 static void a_key_that_needs_no_pin_works_again(void **state)
 {
 	struct bench *b = *state;
@@ -442,6 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		USUAL(a_log_in_finds_piv_again),
 		USUAL(a_directory_is_piv_s_own),
+		USUAL(who_was_put_out_is_not_in),
 		USUAL(a_key_that_needs_no_pin_works_again),
 		USUAL(a_key_that_needs_the_pin_says_so),
 		USUAL(our_own_application_is_selected),
