@@ -124,6 +124,8 @@ enum ukey_status piv_confirm(struct card_port *p, uint16_t sw, bool *again)
 		return UKEY_TOKEN_PROTOCOL;
 	log_text("%s: another application was selected; PIV is again", p->memory->reader);
 	p->memory->deselected = true;
+	/* It may have been the other one that was asked. */
+	p->memory->version_asked = false;
 	*again = true;
 	return UKEY_OK;
 }

@@ -128,6 +128,26 @@ static void a_directory_is_piv_s_own(void **state)
 	}
 }
 
+/* What the other application does not know, the card may: a key whose certificate somebody has erased. */
+static void a_directory_has_what_only_the_card_tells_of(void **state)
+{
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < WORDS; i++) {
+		begin(b, words[i]);
+		assert_int_equal(key_count(b), PIV_USUAL);
+		uint8_t *image = ramtoken_snapshot(b->chip[0]);
+		piv_admin(b->chip[0]);
+		piv_put(b->chip[0], 0x5FC10A, BYTES(&(uint8_t){0}, 0), SW_OK);
+		ukey_directory_doubt(b->t);
+		other = true;
+		assert_int_equal(key_count(b), PIV_USUAL);
+		assert_false(other);
+		ramtoken_restore(b->chip[0], image);
+		free(image);
+	}
+}
+
 /* Found while the directory was read, for an operation that then was refused: nobody is in any more all the same. */
 static void who_was_put_out_is_not_in(void **state)
 {
@@ -461,6 +481,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		USUAL(a_log_in_finds_piv_again),
 		USUAL(a_directory_is_piv_s_own),
+		cmocka_unit_test_setup_teardown(
+			a_directory_has_what_only_the_card_tells_of, piv_bench_setup_yubico, bench_teardown),
 		USUAL(who_was_put_out_is_not_in),
 		USUAL(a_key_that_needs_no_pin_works_again),
 		USUAL(a_key_that_needs_the_pin_says_so),
