@@ -97,6 +97,14 @@ static enum ukey_status write_object(struct card_port *p, uint32_t object, struc
 	return status;
 }
 
+/* The slot is empty from now on. */
+static enum ukey_status write_nothing(struct card_port *p, const struct piv_slot *slot)
+{
+	static const uint8_t nothing;
+
+	return write_object(p, slot->object, BYTES(&nothing, 0));
+}
+
 /* ---- the management key ------------------------------------------------------------------------------------------ */
 
 /* 7C { ... } to 9B; the answer's 7C { wanted }, in `answer`. */
@@ -405,19 +413,6 @@ enum ukey_status piv_manage_write(
 	return slot ? write_certificate(p, slot, body->certificate) : UKEY_NOT_SUPPORTED;
 }
 
-/*
- * The key stays. On a card that tells of no key without certificate it is out of sight from now on: that is what an
- * empty slot looks like there.
- */
-enum ukey_status piv_manage_erase(struct card_port *p, enum card_object kind, uint8_t number, uint32_t *generation)
-{
-	const struct piv_slot *slot = kind == CARD_CERTIFICATE ? piv_slot_of(number) : NULL;
-
-	p->sw = 0;
-	*generation = 0;
-	return slot ? write_object(p, slot->object, BYTES(&number, 0)) : UKEY_NOT_SUPPORTED;
-}
-
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 static void put_wishes(struct builder *b, const struct piv_slot *slot, const struct ukey_generate *how)
@@ -447,18 +442,16 @@ static enum ukey_status generate(struct card_port *p, const struct piv_slot *slo
 	return status;
 }
 
-/* For cards on which a key is found by its certificate alone. */
-static enum ukey_status leave_placeholder(struct card_port *p, const struct piv_slot *slot,
-	const struct ukey_generate *how, const struct card_public *made)
+/* For cards on which a key is found by its certificate alone. *left: this is one, and now there is a placeholder. */
+static enum ukey_status leave_placeholder(struct card_port *p, const struct piv_slot *slot, enum piv_placeholder kind,
+	const struct crypto_pubkey *key, bool *left)
 {
-	const struct algorithm *a = algorithm_of(how->algorithm);
-	const struct crypto_pubkey key = {
-		.type = a->type, .modulus = made->modulus, .exponent = made->exponent, .point = made->point};
 	uint8_t *memory;
 	struct piv_metadata m;
 	bool told = false;
 	enum ukey_status status = metadata(p, slot->reference, &m, &told);
 
+	*left = false;
 	/* Of the retired ones, programs look as far as the key history counts, and that counts certificates. */
 	if (status != UKEY_OK || (told && piv_slot_number(slot) < PIV_SLOT_RETIRED1))
 		return status;
@@ -466,9 +459,10 @@ static enum ukey_status leave_placeholder(struct card_port *p, const struct piv_
 	struct builder der = builder_of(memory, PIV_PLACEHOLDER_MAX);
 	if (!memory)
 		return UKEY_MEMORY;
-	status = piv_placeholder_make(&key, &der) ? write_certificate(p, slot, builder_bytes(&der))
-						  : UKEY_TOKEN_PROTOCOL;
+	status = piv_placeholder_make(kind, key, &der) ? write_certificate(p, slot, builder_bytes(&der))
+						       : UKEY_TOKEN_PROTOCOL;
 	free(memory);
+	*left = status == UKEY_OK;
 	return status;
 }
 
@@ -479,13 +473,18 @@ static enum ukey_status leave_placeholder(struct card_port *p, const struct piv_
 static enum ukey_status replace(struct card_port *p, const struct piv_slot *slot, const struct ukey_generate *how,
 	struct builder *answer, struct card_public *out)
 {
-	static const uint8_t nothing;
-	enum ukey_status status = write_object(p, slot->object, BYTES(&nothing, 0));
+	bool left;
+	enum ukey_status status = write_nothing(p, slot);
 
 	if (status == UKEY_OK)
 		status = generate(p, slot, how, answer, out);
-	if (status == UKEY_OK)
-		status = leave_placeholder(p, slot, how, out);
+	if (status == UKEY_OK) {
+		const struct crypto_pubkey key = {.type = algorithm_of(how->algorithm)->type,
+			.modulus = out->modulus,
+			.exponent = out->exponent,
+			.point = out->point};
+		status = leave_placeholder(p, slot, PIV_PLACEHOLDER_MADE, &key, &left);
+	}
 	return status;
 }
 
@@ -540,6 +539,47 @@ enum ukey_status piv_manage_generate(struct card_port *p, const struct ukey_gene
 		status = metadata(p, REFERENCE_MANAGE, &m, &told);
 	if (status == UKEY_OK)
 		status = told ? replace(p, slot, how, answer, out) : UKEY_NOT_SUPPORTED;
+	let_go(p);
+	return status;
+}
+
+/* ---- deleting ---------------------------------------------------------------------------------------------------- */
+
+/* A certificate that cannot be read shows no key, and goes as it is. */
+static enum ukey_status erase_certificate(struct card_port *p, uint8_t ref)
+{
+	const struct piv_slot *slot = piv_slot_of(ref);
+	struct crypto_cert cert;
+	struct crypto_pubkey key;
+	uint8_t *der = NULL;
+	size_t len = 0;
+	bool left = false;
+	enum ukey_status status = piv_read_certificate(p, CARD_CERTIFICATE, ref, &der, &len);
+
+	if (status == UKEY_OK && piv_placeholder_kind(BYTES(der, len)))
+		status = UKEY_NOT_FOUND;
+	else if (status == UKEY_OK && crypto_cert_parse(BYTES(der, len), &cert) &&
+		 crypto_pubkey_from_spki(cert.spki, &key))
+		status = leave_placeholder(p, slot, PIV_PLACEHOLDER_LEFT, &key, &left);
+	else if (status == UKEY_TOKEN_PROTOCOL)
+		status = UKEY_OK;
+	free(der);
+	return status == UKEY_OK && !left ? write_nothing(p, slot) : status;
+}
+
+/* The key stays, and is still seen. */
+enum ukey_status piv_manage_erase(struct card_port *p, enum card_object kind, uint8_t number, uint32_t *generation)
+{
+	enum ukey_status status;
+
+	p->sw = 0;
+	*generation = 0;
+	if (kind != CARD_CERTIFICATE || !piv_slot_of(number))
+		return UKEY_NOT_SUPPORTED;
+	status = hold(p);
+	if (status != UKEY_OK)
+		return status;
+	status = erase_certificate(p, number);
 	let_go(p);
 	return status;
 }

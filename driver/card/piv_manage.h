@@ -3,8 +3,8 @@
  * What changes a PIV card: the management key (SP 800-73-4 part 2, 3.2.4 and appendix A.1), GENERATE ASYMMETRIC KEY
  * PAIR (3.3.2), PUT DATA (3.3.1), and what Yubico's public extensions add. No key and no PIN is ever kept.
  *
- *	piv_manage_login(text)		whoever has the management key, or the PIN of a card that keeps the key behind
- *it piv_manage_authorize()		the user is in, and the card keeps the key behind the PIN
+ *	piv_manage_login(text)		whoever has the management key, or the PIN of a card that keeps it behind that
+ *	piv_manage_authorize()		the user is in, and the card keeps the key behind the PIN
  *	    |
  *	    v
  *	piv_manage_generate(), piv_manage_write(), piv_manage_erase()

@@ -17,15 +17,19 @@ static const uint8_t ecdsa[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 
 static const uint8_t no_ecdsa[] = {0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01};
 
 #define SERIAL_SIZE 16
+/* Its first byte's upper half: never negative, never zero. */
+#define SERIAL_KIND 0x60
+#define SERIAL_MADE 0x40
+#define SERIAL_LEFT 0x20
 
 /* Of the key: two placeholders that differ, do so in their beginning, which is all that a look at a card reads. */
-static bool put_serial(struct builder *b, struct bytes spki)
+static bool put_serial(struct builder *b, enum piv_placeholder kind, struct bytes spki)
 {
 	uint8_t digest[CRYPTO_DIGEST_MAX];
 
 	if (!crypto_digest(CRYPTO_SHA256, spki, digest))
 		return false;
-	digest[0] = (digest[0] & 0x3F) | 0x40; /* positive, and no zeros in front */
+	digest[0] = (digest[0] & 0x1F) | (kind == PIV_PLACEHOLDER_MADE ? SERIAL_MADE : SERIAL_LEFT);
 	tlv_put(b, 0x02, BYTES(digest, SERIAL_SIZE));
 	return true;
 }
@@ -45,14 +49,14 @@ static void put_signature(struct builder *b, const struct crypto_pubkey *key)
 	tlv_end(b, mark);
 }
 
-bool piv_placeholder_make(const struct crypto_pubkey *key, struct builder *der)
+bool piv_placeholder_make(enum piv_placeholder kind, const struct crypto_pubkey *key, struct builder *der)
 {
 	const struct bytes algorithm = key->type == CRYPTO_RSA ? BYTES_OF(rsa) : BYTES_OF(ecdsa);
 	uint8_t memory[CRYPTO_SPKI_MAX];
 	struct builder spki = builder_of(memory, sizeof memory);
 	const size_t whole = tlv_begin(der, 0x30), signed_part = tlv_begin(der, 0x30);
 
-	bool good = crypto_pubkey_to_spki(key, &spki) && put_serial(der, builder_bytes(&spki));
+	bool good = crypto_pubkey_to_spki(key, &spki) && put_serial(der, kind, builder_bytes(&spki));
 	builder_put(der, algorithm);
 	builder_put(der, BYTES_OF(name));
 	builder_put(der, BYTES_OF(validity));
@@ -65,10 +69,12 @@ bool piv_placeholder_make(const struct crypto_pubkey *key, struct builder *der)
 	return good && !der->failed;
 }
 
-bool piv_placeholder_is(struct bytes der)
+enum piv_placeholder piv_placeholder_kind(struct bytes der)
 {
 	struct crypto_cert cert;
 
-	return crypto_cert_parse(der, &cert) && bytes_equal(cert.issuer, BYTES_OF(name)) &&
-	       bytes_equal(cert.subject, BYTES_OF(name));
+	if (!crypto_cert_parse(der, &cert) || !bytes_equal(cert.issuer, BYTES_OF(name)) ||
+		!bytes_equal(cert.subject, BYTES_OF(name)) || cert.serial.len != 2 + SERIAL_SIZE)
+		return PIV_PLACEHOLDER_NONE;
+	return (cert.serial.data[2] & SERIAL_KIND) == SERIAL_LEFT ? PIV_PLACEHOLDER_LEFT : PIV_PLACEHOLDER_MADE;
 }

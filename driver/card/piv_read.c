@@ -138,9 +138,10 @@ static enum ukey_status read_der(struct card_port *p, const struct piv_slot *slo
 
 static enum ukey_status put_certified(struct reading *r, const struct piv_slot *slot, struct bytes der)
 {
-	const bool placeholder = piv_placeholder_is(der);
-	struct found f = {
-		.certificate = placeholder ? BYTES_NONE : der, .policy = slot->policy, .generated = placeholder};
+	const enum piv_placeholder placeholder = piv_placeholder_kind(der);
+	struct found f = {.certificate = placeholder ? BYTES_NONE : der,
+		.policy = slot->policy,
+		.generated = placeholder == PIV_PLACEHOLDER_MADE};
 	struct crypto_cert cert;
 
 	if (!crypto_cert_parse(der, &cert) || !crypto_pubkey_from_spki(cert.spki, &f.key)) {

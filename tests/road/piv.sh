@@ -120,6 +120,10 @@ ex 0 "replaced" "Made key 9a (P-384)." key generate --slot 9a --key p384 --repla
 js 0 "its certificate went with it" '.keys[] | select(.ref == "9a") | .certificate == false and .algorithm == "p384"' key list
 ex 2 "not just any" "--replace needs --slot" key generate --replace --management-key-file manager
 ex 0 "a certificate is deleted" "Certificate 9d is deleted." cert delete --key-ref 9d --yes --management-key-file manager
+js 0 "its key is still seen" '.keys[] | select(.ref == "9d") | .certificate == false' key list
+ex 60 "it cannot be deleted twice" "no such object" cert delete --key-ref 9d --yes --management-key-file manager
+ex 0 "the key takes its certificate back" "The certificate of key 9d is written." cert import box.pem --management-key-file manager
+ex 0 "and gives it up again" "Certificate 9d is deleted." cert delete --key-ref 9d --yes --management-key-file manager
 ex 90 "the doctor knows such cards, and misses the module here" "a PIV card" doctor
 
 # ---- a person at the prompt ---------------------------------------------------------------------------------------------

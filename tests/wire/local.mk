@@ -207,6 +207,10 @@ WIRE_TESTS += tests/wire/test_driver_piv_manage
 tests_wire_test_driver_piv_manage_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_driver_piv_manage_LDADD = $(piv_bench_ldadd)
 
+WIRE_TESTS += tests/wire/test_driver_piv_key
+tests_wire_test_driver_piv_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_key_LDADD = $(piv_bench_ldadd)
+
 # What is believed of a card that tells nothing, and what that costs.
 WIRE_TESTS += tests/wire/test_driver_piv_fresh tests/wire/test_driver_piv_budget
 tests_wire_test_driver_piv_fresh_SOURCES = tests/wire/test_driver_piv_fresh.c $(cache_files)

@@ -83,3 +83,64 @@ enum ukey_status piv_bench_sign(struct bench *b, ukey_key_ref ref)
 	}
 	return status;
 }
+
+static struct bench *bench_of(uint8_t flags, bool aes)
+{
+	struct ramtoken *t = aes ? piv_token_aes(PIV_FLAGS | flags) : piv_token(PIV_FLAGS | flags);
+
+	t->piv_only = true;
+	ramtoken_power_cycle(t);
+	struct bench *b = piv_bench_with(t);
+	piv_bench_refresh(b);
+	return b;
+}
+
+int piv_bench_new(void **state)
+{
+	*state = bench_of(0, false);
+	return 0;
+}
+
+int piv_bench_new_yubico(void **state)
+{
+	*state = bench_of(PIV_YUBICO, false);
+	return 0;
+}
+
+int piv_bench_new_aes(void **state)
+{
+	*state = bench_of(0, true);
+	return 0;
+}
+
+void piv_bench_manage(struct bench *b)
+{
+	ok(ukey_login(b->t, UKEY_SO, (const uint8_t *)KEY_OURS, strlen(KEY_OURS)));
+}
+
+enum ukey_status piv_bench_generate(struct bench *b, int ref, enum ukey_algorithm a, ukey_key_ref *made)
+{
+	const struct ukey_generate how = {.ref = ref, .algorithm = a};
+
+	return ukey_generate(b->t, &how, made);
+}
+
+bool piv_bench_shown(struct bench *b, ukey_key_ref ref, bool *has)
+{
+	const struct ukey_directory *d;
+
+	ok(ukey_directory(b->t, &d));
+	const struct ukey_key *k = ukey_directory_key(d, ref);
+	const bool there = k != NULL;
+	*has = k && k->certificate.exists;
+	ukey_directory_unref(d);
+	return there;
+}
+
+void piv_bench_is_shown(struct bench *b, ukey_key_ref ref, bool certificate)
+{
+	bool has;
+
+	assert_true(piv_bench_shown(b, ref, &has));
+	assert_int_equal(has, certificate);
+}

@@ -30,6 +30,17 @@ void piv_bench_refresh(struct bench *b);
 /* Another process, which knows nothing. */
 void piv_bench_restart(struct bench *b);
 
+/* A new card, PIV and nothing else, without a key; with Yubico's extensions; with an AES management key. */
+int piv_bench_new(void **state);
+int piv_bench_new_yubico(void **state);
+int piv_bench_new_aes(void **state);
+/* The manager logs in, with KEY_OURS. */
+void piv_bench_manage(struct bench *b);
+enum ukey_status piv_bench_generate(struct bench *b, int ref, enum ukey_algorithm a, ukey_key_ref *made);
+/* The key as the directory shows it now; *has: with a certificate. */
+bool piv_bench_shown(struct bench *b, ukey_key_ref ref, bool *has);
+void piv_bench_is_shown(struct bench *b, ukey_key_ref ref, bool certificate);
+
 /* Sign with PKCS#1 v1.5 and SHA-256, or ECDSA, and verify with the key of the directory. */
 enum ukey_status piv_bench_sign(struct bench *b, ukey_key_ref ref);
 
