@@ -15,23 +15,18 @@ folder=$(dirname "$(readlink -f "$(command -v firefox-esr)")")
 # Firefox picks one at random when several certificates fit: a token with one.
 one_certificate() # KEY
 {
-	local other=ec row
-	[ "$1" = rsa ] || other=rsa
-	if piv; then
-		for row in "${piv_slots[@]}"; do
-			IFS=: read -r other slot _ <<<"$row"
-			if [ "$other" = "$1" ]; then
-				y -s "$slot" -a import-certificate -i "$1.pem"
-			else
-				y -s "$slot" -a delete-certificate
-			fi || return 1
-		done
-		# A change by others is seen after some looks; Firefox shall see it at its first.
-		rm -rf "$XDG_CACHE_HOME"
+	local other slots=(box:9d card:9e rsa:9a ec:9c)
+	if ! piv; then
+		other=ec
+		[ "$1" = rsa ] || other=rsa
+		u cert import --pin-file user.pin --quiet "$1.pem" 2>/dev/null
+		u cert delete --key-ref "$other" --pin-file user.pin --yes --quiet
 		return
 	fi
-	u cert import --pin-file user.pin --quiet "$1.pem" 2>/dev/null
-	u cert delete --key-ref "$other" --pin-file user.pin --yes --quiet
+	for other in "${slots[@]}"; do
+		[ "${other%:*}" = "$1" ] || u cert delete --key-ref "${other#*:}" --management-key-file manager --yes --quiet 2>/dev/null
+	done
+	u cert import --management-key-file manager --force --quiet "$1.pem" && [ "$(u cert list --json | jq '.certificates | length')" = 1 ]
 }
 profile() # NAME
 {
@@ -53,6 +48,7 @@ page() # PROFILE: a picture of the page
 		https://localhost:8443/ && [ -s page.png ]
 }
 
+printf %s "$management_key" >manager
 try "a profile with the module" profile plain
 try "a server" server_start
 try "one certificate: rsa" one_certificate rsa

@@ -8,7 +8,7 @@ piv_plan()
 {
 	plan_scripts piv gcc piv
 	piv_clients pcsc gnutls openssl ssh nss p11-kit java strongswan gnupg eapol firefox chromium
-	piv_clients usb gnutls openssl ssh nss p11-kit java strongswan gnupg eapol
+	piv_clients usb gnutls openssl ssh nss p11-kit java strongswan gnupg eapol firefox chromium
 	plan "piv/usb-pkcs11-tool" script env CLIENTS_ROAD=usb "BUILD=$top/build/check-gcc" "$top/tests/piv/pkcs11-tool.sh"
 }
 
