@@ -5,6 +5,7 @@
 #include "common/hex.h"
 #include "tests/wire/driver_bench.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,17 +26,29 @@ static void keep(void *arg, const char *line)
 	all[all_len] = '\0';
 }
 
+/* As it is, whatever bytes it has; but digits amid the digits of something else are chance: keys are in the log. */
+static bool stands_in_the_log(struct bytes secret)
+{
+	const char *at = all, *const end = all + all_len;
+	bool digits = true;
+
+	for (size_t i = 0; i < secret.len; i++)
+		digits = digits && isxdigit(secret.data[i]);
+	for (; (at = memmem(at, (size_t)(end - at), secret.data, secret.len)); at++)
+		if (!digits ||
+			((at == all || !isxdigit((unsigned char)at[-1])) && !isxdigit((unsigned char)at[secret.len])))
+			return true;
+	return false;
+}
+
 /* Neither as text nor as digits of either case. */
 static void hidden(const char *what, struct bytes secret)
 {
 	char hex[2048];
 
 	assert_true(hex_encode(secret, hex, sizeof hex));
-	char *raw = calloc(1, secret.len + 1);
-	memcpy(raw, secret.data, secret.len);
-	if (strstr(all, hex) || strstr(all, raw) || strcasestr(all, hex))
+	if (strcasestr(all, hex) || stands_in_the_log(secret))
 		fail_msg("%s stands in the log", what);
-	free(raw);
 }
 
 static void nothing_secret_stands_in_the_log(void **state)
