@@ -10,6 +10,7 @@
 #include "driver/context.h"
 #include "driver/directory.h"
 #include "driver/token.h"
+#include "driver/transport/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +19,6 @@
 #define LOOK_EVERY 1000u /* ms */
 /* A certificate this near to its end, or past it, is about to be renewed: seconds. */
 #define NEAR_END ((time_t)30 * 86400)
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
-}
 
 /* ---- what happens to the card ------------------------------------------------------------------------------------ */
 
@@ -53,7 +46,7 @@ void fresh_came_locked(struct ukey_token *t)
 
 bool fresh_believed_locked(const struct ukey_token *t)
 {
-	return !t->card->tells_nothing || (!t->fresh.doubted && now_ms() - t->fresh.looked < LOOK_EVERY);
+	return !t->card->tells_nothing || (!t->fresh.doubted && clock_ms() - t->fresh.looked < LOOK_EVERY);
 }
 
 void fresh_disproved(struct ukey_token *t)
@@ -222,7 +215,7 @@ void fresh_read(struct ukey_token *t, const struct ukey_directory *d)
 	pthread_mutex_lock(&t->lock);
 	t->fresh.doubted = false;
 	t->fresh.asked_file = true;
-	t->fresh.looked = now_ms();
+	t->fresh.looked = clock_ms();
 	t->fresh.doubtful = t->memory.doubtful;
 	t->fresh.certain = UINT32_MAX;
 	t->fresh.soonest = soonest;
@@ -250,7 +243,7 @@ static enum ukey_status look(struct ukey_token *t, const struct ukey_directory *
 		return status;
 	pthread_mutex_lock(&t->lock);
 	f->doubted = false;
-	f->looked = now_ms();
+	f->looked = clock_ms();
 	const bool first = !f->turn_saved && !f->doubtful;
 	pthread_mutex_unlock(&t->lock);
 	if (first)

@@ -26,7 +26,7 @@ tests_faults_test_driver_memory_LDADD = $(driver_bench_ldadd)
 FAULT_TESTS += tests/faults/test_piv_memory
 tests_faults_test_piv_memory_SOURCES = tests/faults/test_piv_memory.c $(scarce_sources)
 tests_faults_test_piv_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_faults_test_piv_memory_LDFLAGS = $(AM_LDFLAGS) $(scarce_ldflags)
+tests_faults_test_piv_memory_LDFLAGS = $(AM_LDFLAGS) $(scarce_ldflags) $(piv_clock_ldflags)
 tests_faults_test_piv_memory_LDADD = $(piv_bench_ldadd)
 
 FAULT_TESTS += tests/faults/test_driver_crypto_memory

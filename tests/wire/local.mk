@@ -25,7 +25,11 @@ WIRE_TESTS += \
 	tests/wire/test_traces \
 	tests/wire/test_unlock tests/wire/test_unlock_limits
 noinst_LTLIBRARIES += libwirepiv.la
-libwirepiv_la_SOURCES = tests/wire/piv.c tests/wire/piv.h tests/wire/piv_card.c tests/wire/piv_card.h
+libwirepiv_la_SOURCES = tests/wire/piv.c tests/wire/piv.h tests/wire/piv_card.c tests/wire/piv_card.h \
+	tests/wire/piv_clock.c tests/wire/piv_clock.h
+# For PIV cards behind the driver: the clock stands still. (-u: its file comes from the library though nobody before the
+# driver asks for it.)
+piv_clock_ldflags = -Wl,--wrap=clock_ms -Wl,-u,__wrap_clock_ms
 libwirepiv_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
 tests_wire_test_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_wire_test_piv_LDADD = libwirepiv.la $(wire_ldadd)
@@ -189,14 +193,19 @@ piv_bench_ldadd = libpivbench.la libwirepiv.la libwire.la $(driver_bench_ldadd)
 WIRE_TESTS += tests/wire/test_driver_piv tests/wire/test_driver_piv_slots tests/wire/test_driver_piv_pin \
 	tests/wire/test_driver_piv_use tests/wire/test_driver_piv_disturbed
 tests_wire_test_driver_piv_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_LDADD = $(piv_bench_ldadd)
 tests_wire_test_driver_piv_slots_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(ZLIB_CFLAGS)
+tests_wire_test_driver_piv_slots_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_slots_LDADD = $(piv_bench_ldadd) $(ZLIB_LIBS)
 tests_wire_test_driver_piv_pin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_pin_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_pin_LDADD = $(piv_bench_ldadd)
 tests_wire_test_driver_piv_use_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_wire_test_driver_piv_use_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_use_LDADD = $(piv_bench_ldadd) $(CRYPTO_LIBS)
 tests_wire_test_driver_piv_disturbed_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_disturbed_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_disturbed_LDADD = $(piv_bench_ldadd)
 
 WIRE_TESTS += tests/wire/test_driver_piv_threads
@@ -205,6 +214,7 @@ tests_wire_test_driver_piv_threads_LDADD = $(piv_bench_ldadd)
 
 WIRE_TESTS += tests/wire/test_driver_piv_manage
 tests_wire_test_driver_piv_manage_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_manage_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_manage_LDADD = $(piv_bench_ldadd)
 
 WIRE_TESTS += tests/wire/test_driver_piv_key
@@ -215,8 +225,10 @@ tests_wire_test_driver_piv_key_LDADD = $(piv_bench_ldadd)
 WIRE_TESTS += tests/wire/test_driver_piv_fresh tests/wire/test_driver_piv_budget
 tests_wire_test_driver_piv_fresh_SOURCES = tests/wire/test_driver_piv_fresh.c $(cache_files)
 tests_wire_test_driver_piv_fresh_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(ZLIB_CFLAGS)
+tests_wire_test_driver_piv_fresh_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_fresh_LDADD = $(piv_bench_ldadd) $(ZLIB_LIBS)
 tests_wire_test_driver_piv_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_budget_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_budget_LDADD = $(piv_bench_ldadd)
 
 # libukey on a real pcscd: tests/wire/driver_pcsc.sh.

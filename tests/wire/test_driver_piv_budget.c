@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How many commands a PIV card with four certificates costs. Requirement: issue PIV, "Shows". */
-#include "driver/token.h"
 #include "tests/wire/piv_bench.h"
+#include "tests/wire/piv_clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,8 @@ static void list(struct bench *b)
 
 static void a_second_passes(struct bench *b)
 {
-	b->t->fresh.looked = 0;
+	(void)b;
+	piv_clock += 1000;
 }
 
 static void begin(struct bench *b)
