@@ -3,6 +3,7 @@
 # A pinentry that answers by the book. PINENTRY_USER_DATA names a folder: the n-th start reads line n of its file
 # "answers"; what was said to it stands in "log" afterwards, a line of "--" before each start.
 #	pin TEXT | slow SECONDS TEXT	the answer, escaped already
+#	told TEXT			the same, as soon as the folder has a file "go"
 #	twice TEXT			the same, and it says that it was typed twice
 #	pieces TEXT			in two lines of data, with a status and a comment around them
 #	knows-nothing TEXT		refuses all but GETPIN
@@ -26,6 +27,10 @@ get_pin()
 	slow)
 		sleep "${text%% *}"
 		printf 'D %s\nOK\n' "${text#* }"
+		;;
+	told)
+		until [ -e "$dir/go" ]; do sleep 0.02; done
+		printf 'D %s\nOK\n' "$text"
 		;;
 	twice) printf 'S PIN_REPEATED\nD %s\nOK\n' "$text" ;;
 	pieces) printf 'S KEEPALIVE 1\n# hm\nD %s\nD %s\r\nS BUTTON_INFO none\nOK done\n' "${text:0:2}" "${text:2}" ;;

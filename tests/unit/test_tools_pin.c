@@ -217,7 +217,7 @@ static void expect(struct child *c, const char *text)
 	while (strstr(c->shown, text) == NULL) {
 		struct pollfd p = {.fd = c->terminal, .events = POLLIN};
 		ssize_t n;
-		if (poll(&p, 1, 5000) != 1 || c->len + 1 >= sizeof(c->shown))
+		if (poll(&p, 1, 30000) != 1 || c->len + 1 >= sizeof(c->shown))
 			fail_msg("\"%s\" never came, but: %s", text, c->shown);
 		n = read(c->terminal, c->shown + c->len, sizeof(c->shown) - 1 - c->len);
 		if (n <= 0)
@@ -247,7 +247,7 @@ static int end(struct child *c)
 	for (;;) {
 		struct pollfd p = {.fd = c->terminal, .events = POLLIN};
 		ssize_t n = 0;
-		assert_int_equal(poll(&p, 1, 10000), 1);
+		assert_int_equal(poll(&p, 1, 30000), 1);
 		if (c->len + 1 < sizeof(c->shown))
 			n = read(c->terminal, c->shown + c->len, sizeof(c->shown) - 1 - c->len);
 		if (n <= 0)

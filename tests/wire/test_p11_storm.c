@@ -13,6 +13,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -473,6 +474,8 @@ static void test_sessions(void **state)
 	long resident;
 
 	(void)state;
+	/* Where the kernel makes huge pages by itself it may do so now, and two megabytes of them. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	open_and_close(1000);
 	before = mallinfo2();
 	files = entries("/proc/self/fd");

@@ -6,6 +6,7 @@
 #include "tests/wire/p11_bench.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -145,22 +146,38 @@ static void *log_in_so(void *arg)
 	return NULL;
 }
 
+static sem_t on_the_way;
+
+/* The first command of the log-in has reached the reader, and takes its time there. */
+static void tell_and_linger(void *arg, struct builder *command)
+{
+	const struct timespec t = {0, 300 * 1000 * 1000};
+
+	(void)arg;
+	(void)command;
+	if (done++ > 0)
+		return;
+	sem_post(&on_the_way);
+	nanosleep(&t, NULL);
+}
+
 /* 2.40, 5.6: no read-only session beside the SO, also not one that is opened while the SO is on the way in. */
 static void test_so_alone(void **state)
 {
-	const struct timespec t = {0, 50 * 1000 * 1000};
 	CK_SESSION_HANDLE s = bench_session(CKF_RW_SESSION, -1), ro = 0;
 	pthread_t thread;
 
 	(void)state;
-	wrong = 0;
-	loop->readers[0].delay_ms = 300;
+	wrong = done = 0;
+	assert_int_equal(sem_init(&on_the_way, 0, 0), 0);
+	loop->readers[0].alter = tell_and_linger;
 	assert_int_equal(pthread_create(&thread, NULL, log_in_so, &s), 0);
-	nanosleep(&t, NULL);
+	sem_wait(&on_the_way);
 	is(f->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &ro), CKR_SESSION_READ_WRITE_SO_EXISTS);
 	pthread_join(thread, NULL);
 	assert_int_equal(wrong, 0);
-	loop->readers[0].delay_ms = 0;
+	loop->readers[0].alter = NULL;
+	sem_destroy(&on_the_way);
 }
 
 int main(void)
