@@ -19,7 +19,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 comes_back()
 {
 	port plug
-	try "$1: plugged in again, the slot is the one of before" ns_wait 10 says "$slots" slots
+	try "$1: plugged in again, the slot is the one of before" ns_wait 30 says "$slots" slots
 	try "$1: a new session in the same process" says 0 open
 	try "$1: which logs in" says 0 login "$pin"
 	try "$1: and signs" says 0 sign
@@ -48,8 +48,8 @@ in_the_middle()
 	says 0 open && says 0 login "$pin"
 	began=${EPOCHREALTIME/./}
 	try "pulled in the middle of $1: CKR_DEVICE_REMOVED" says "$removed" "$2"
-	try "$1: at once" soon 4 "$began"
-	try "$1: the slot has no token" ns_wait 5 says "0 1 0" slots
+	try "$1: at once" soon 8 "$began"
+	try "$1: the slot has no token" ns_wait 30 says "0 1 0" slots
 	try "$1: a session there is refused for it" says E0 open 0
 	comes_back "$1"
 }
@@ -73,17 +73,17 @@ scene_sleep()
 	says 0 open && says 0 login "$pin"
 	try "before the machine sleeps it signs" says 0 sign
 	port sleep
-	sleep 0.2
+	sleep 1
 	try "slept while idle: the log-in is lost, and the call says so" says "$logged_out" sign
 	try "the same session logs in again" says 0 login "$pin"
 	try "and signs" says 0 sign
 	echo sign >&8
-	sleep 0.3
+	sleep 1.5
 	began=${EPOCHREALTIME/./}
 	port sleep
 	read -r -t 60 answer <&7
 	try "slept in the middle of a signature: CKR_DEVICE_REMOVED" same "$removed" "$answer"
-	try "at once" soon 4 "$began"
+	try "at once" soon 8 "$began"
 	try "the slot is the one of before" says "$slots" slots
 	try "a new session" says 0 open
 	try "which logs in" says 0 login "$pin"
@@ -108,12 +108,12 @@ scene_two()
 	try "a program that has looked, and has no session, keeps nobody out" ukey info --token "${serials[0]}"
 	try "two slots with tokens" same "0 2 2 0,1" "$slots"
 	port unplug
-	try "one is pulled" ns_wait 5 says "0 2 1 1" slots
+	try "one is pulled" ns_wait 30 says "0 2 1 1" slots
 	try "the other works on" says 0 open 1
 	says 0 login "$pin"
 	try "and signs" says 0 sign
 	port plug
-	try "back: both again, each in its slot" ns_wait 10 says "0 2 2 0,1" slots
+	try "back: both again, each in its slot" ns_wait 30 says "0 2 2 0,1" slots
 }
 
 scene_long()
@@ -138,7 +138,7 @@ scene ready -- token.flash
 scene sign -- --slow 800 --cut 87 token.flash
 scene keygen -- --slow 800 --cut 47 token.flash
 scene tool -- --slow 800 --cut 47 token.flash
-scene sleep -- --slow 600 token.flash
+scene sleep -- --slow 3000 --slow-at 87 token.flash
 scene two -- --second other.flash token.flash
 scene long "one message" -- token.flash
 scene long "messages of 271 bytes" -- --message 271 token.flash

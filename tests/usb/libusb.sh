@@ -75,7 +75,7 @@ on_usb --held token.flash "$U" info >said 2>&1
 same "and info ends with the status of a busy token" 27 $?
 cat >busy <<END
 "$walk" hold enough >hold.said &
-for i in \$(seq 50); do "$U" list --json | jq -e '.readers[0].holder' >list && break; sleep 0.1; done
+for i in \$(seq 300); do "$U" list --json | jq -e '.readers[0].holder' >list && break; sleep 0.1; done
 "$U" list >busy.list
 "$U" info >busy.info 2>&1
 echo \$? >busy.status

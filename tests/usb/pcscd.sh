@@ -34,7 +34,7 @@ road()
 until_road()
 {
 	local i
-	for i in \$(seq 60); do
+	for i in \$(seq 300); do
 		road "\$1" >/dev/null && return
 		sleep 0.1
 	done
@@ -55,7 +55,7 @@ begin_pcscd()
 {
 	"$pcscd" --foreground >>"$NS_DIR/pcscd.log" 2>&1 &
 	daemon=\$!
-	for i in \$(seq 50); do
+	for i in \$(seq 300); do
 		[ -S /run/pcscd/pcscd.comm ] && return
 		sleep 0.1
 	done
@@ -78,10 +78,15 @@ say "and makes a key" "$U" key generate --key p256 --name one --pin-file pin
 end_pcscd
 say "pcscd ends: it is on USB again" until_road usb
 say "with the key" sh -c "'$U' key list --json | jq -e '.keys | length == 1'"
-"$walk" hold >"$NS_DIR/hold" 2>&1 &
+"$walk" hold enough >"$NS_DIR/hold" 2>&1 &
 holder=\$!
-sleep 1
+for i in \$(seq 300); do
+	grep -q ^ok: "$NS_DIR/hold" && break
+	sleep 0.1
+done
 begin_pcscd
+sleep 2
+touch enough
 wait "\$holder"
 say "pcscd that comes while a program has the device does not disturb it" grep -q "^ok: it still answers" "$NS_DIR/hold"
 end_pcscd

@@ -157,7 +157,7 @@ pcscd_begin()
 {
 	"$pcscd" --foreground >>"$NS_DIR/pcscd.log" 2>&1 &
 	daemon=$!
-	ns_wait 10 test -S /run/pcscd/pcscd.comm
+	ns_wait 30 test -S /run/pcscd/pcscd.comm
 }
 
 pcscd_end()

@@ -17,6 +17,7 @@
  *          --held        another program has claimed the interface
  *          --denied      the device's file may not be opened
  *          --slow MS     each command takes so long
+ *          --slow-at INS only those with this instruction byte (hex) do
  *          --pull N      pulled inside the N-th APDU
  *          --cut INS     the first command with this instruction byte (hex) takes the time of --slow, and never ends:
  *                        pulled
@@ -60,7 +61,7 @@ struct port {
 	struct usb_device *device;
 	struct link_token token, real;
 	bool plugged, shown, held, denied;
-	unsigned slow, pull, cut, apdus;
+	unsigned slow, slow_at, pull, cut, apdus;
 	uint16_t vendor, product;
 	char serial[17];
 	struct flight *flights;
@@ -532,9 +533,10 @@ static bool transceive(void *self, struct bytes command, struct bytes *out)
 	bool cut = p->pull && ++p->apdus == p->pull;
 
 	(void)cursor_u8(&c);
+	const uint8_t ins = cursor_u8(&c);
 	if (p->cut)
-		cut = cursor_u8(&c) == p->cut;
-	if (p->slow && (!p->cut || cut))
+		cut = ins == p->cut;
+	if (p->slow && (!p->cut || cut) && (!p->slow_at || ins == p->slow_at))
 		nanosleep(&pause, NULL);
 	if (cut) {
 		p->pull = p->cut = 0;
@@ -649,6 +651,8 @@ static int take_options(struct port *p, int argc, char **argv, struct options *o
 			o->message_max = number_of(value, 10);
 		} else if (strcmp(name, "--slow") == 0) {
 			p->slow = (unsigned)number_of(value, 10);
+		} else if (strcmp(name, "--slow-at") == 0) {
+			p->slow_at = (unsigned)number_of(value, 16);
 		} else if (strcmp(name, "--pull") == 0) {
 			p->pull = (unsigned)number_of(value, 10);
 		} else if (strcmp(name, "--cut") == 0) {

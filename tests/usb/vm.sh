@@ -3,7 +3,7 @@
 # The token as a USB device of a real kernel: a virtual machine (QEMU, no KVM) with Debian's own kernel and this
 # machine's programs. The cases are tests/usb/vm/guest.sh, which runs in there.
 # VM_KEEP=1 keeps the folder with the logs; VM_CASES="descriptor unplug" runs only these parts of the guest's.
-# check: timeout=600 alone
+# check: timeout=1500 alone
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
@@ -28,9 +28,9 @@ vm_initramfs "$kernel" "$here/vm/init" "$share/initramfs" || { echo "no initramf
 	printf '/bin/bash %q\n' "$here/vm/guest.sh"
 } >"$share/run"
 
-# The guest has nine minutes, of which it needs three on a quiet machine; then it is switched off.
+# The guest has 23 minutes, of which it needs three on a quiet machine; then it is switched off.
 begun=$SECONDS
-vm_run "$kernel" "$share/initramfs" "$share" "${VM_SECONDS:-540}" &
+vm_run "$kernel" "$share/initramfs" "$share" "${VM_SECONDS:-1380}" &
 machine=$!
 trap 'kill $machine 2>/dev/null; wait $machine; exit 143' TERM INT HUP
 wait $machine
