@@ -15,7 +15,7 @@ fuzz_plan()
 		mkdir -p "$found/corpus"
 		corpora=("$found/corpus")
 		[ ! -d "$top/tests/fuzz/corpus/${name#fuzz_}" ] || corpora+=("$top/tests/fuzz/corpus/${name#fuzz_}")
-		TIMEOUT=$((seconds * 2 + 120)) plan "fuzz/$name" plain "$top/build/check-fuzz/$program" \
+		TIMEOUT=$((seconds * 2 + 300)) plan "fuzz/$name" plain "$top/build/check-fuzz/$program" \
 			-max_total_time="$seconds" -seed="${seed:-1}" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix="$found/" "${corpora[@]}"
 	done

@@ -9,6 +9,6 @@ lint_plan()
 	local script
 	for script in "$top"/tests/lint/*.sh; do
 		[ "${script##*/}" != lib.sh ] || continue
-		TIMEOUT=1200 plan "lint/$(basename "$script" .sh)" script env "BUILD=$top/build/check-gcc" "$script"
+		TIMEOUT=2400 plan "lint/$(basename "$script" .sh)" script env "BUILD=$top/build/check-gcc" "$script"
 	done
 }

@@ -14,7 +14,7 @@ unit_plan()
 		case " $valgrind_slow " in
 		*" $(basename "$program") "*) continue ;;
 		esac
-		TIMEOUT=600 plan "unit/valgrind/$(basename "$program")" cmocka "$top/build/check-gcc/libtool" --quiet --mode=execute \
+		TIMEOUT=1800 plan "unit/valgrind/$(basename "$program")" cmocka "$top/build/check-gcc/libtool" --quiet --mode=execute \
 			valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 \
 			"$top/build/check-gcc/$program"
 	done

@@ -12,6 +12,9 @@
 
 #include <cmocka.h>
 
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
+
 static struct authority root, issuer, token, stranger_root, device_ca, device, other_token;
 static EVP_PKEY *subject;
 static char roots_path[] = "/tmp/ukey-roots.XXXXXX", other_path[] = "/tmp/ukey-roots.XXXXXX";
@@ -144,6 +147,30 @@ static void a_true_statement(void **state)
 	assert_int_equal(a.usage, 7);
 }
 
+/* Nobody signs with it, so its modulus need not be one: real ones take minutes to make under valgrind. */
+static EVP_PKEY *rsa_public(unsigned bits)
+{
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *n = BN_new(), *e = BN_new();
+	EVP_PKEY *key = NULL;
+
+	for (unsigned i = 0; i < bits; i += 3)
+		assert_int_equal(BN_set_bit(n, (int)i), 1);
+	assert_true(BN_set_bit(n, (int)bits - 1) && BN_set_word(e, 65537));
+	assert_true(OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
+		    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e));
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
+	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(build);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(n);
+	BN_free(e);
+	return key;
+}
+
 static void every_kind_of_key(void **state)
 {
 	static const struct {
@@ -162,7 +189,7 @@ static void every_kind_of_key(void **state)
 		struct claim c = attest_claim();
 		struct question q = ask();
 		struct ukey_attestation a;
-		subject = kinds[i].curve ? EVP_EC_gen(kinds[i].curve) : EVP_RSA_gen(kinds[i].bits);
+		subject = kinds[i].curve ? EVP_EC_gen(kinds[i].curve) : rsa_public(kinds[i].bits);
 		c.algorithm = kinds[i].algorithm;
 		assert_int_equal(put(&q, &c, &a), UKEY_OK);
 		assert_int_equal(a.algorithm, kinds[i].algorithm);
