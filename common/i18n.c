@@ -22,7 +22,7 @@ static const char *wanted_locale(void)
 
 void i18n_program(void)
 {
-	const char *wanted = wanted_locale();
+	const char *wanted = wanted_locale(), *already = getenv("LANGUAGE");
 	char language[32];
 	size_t len = strcspn(wanted, ".@");
 
@@ -31,7 +31,8 @@ void i18n_program(void)
 	if (setlocale(LC_ALL, "") == NULL && setlocale(LC_ALL, "C.UTF-8") != NULL && len < sizeof(language)) {
 		memcpy(language, wanted, len);
 		language[len] = '\0';
-		setenv("LANGUAGE", language, 0);
+		/* An empty one is to gettext as none. */
+		setenv("LANGUAGE", language, already == NULL || already[0] == '\0');
 	}
 	i18n_init();
 }

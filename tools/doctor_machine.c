@@ -261,11 +261,15 @@ void doctor_locked_memory(struct doctor *d)
 
 void doctor_language(struct doctor *d)
 {
-	const char *locale = setlocale(LC_MESSAGES, NULL);
+	const char *locale = setlocale(LC_MESSAGES, NULL), *first = getenv("LANGUAGE");
 	char path[PATH_SIZE], language[32];
 	const char *codeset = nl_langinfo(CODESET);
 
-	snprintf(language, sizeof(language), "%.*s", (int)strcspn(locale, ".@"), locale);
+	/* The first of several is gettext's choice; common/i18n.c asks so for a locale that this machine does not have.
+	 */
+	if (strcmp(locale, "C") == 0 || first == NULL || first[0] == '\0')
+		first = locale;
+	snprintf(language, sizeof(language), "%.*s", (int)strcspn(first, ".@:"), first);
 	if (strcmp(codeset, "UTF-8") != 0 && strcmp(locale, "C") != 0 && strcmp(locale, "POSIX") != 0) {
 		doctor_add(d, DOCTOR_WARNING, "language", _("choose a UTF-8 locale, such as LANG=zh_CN.UTF-8"),
 			_("the locale %s is not UTF-8: labels in Chinese can't be shown"), locale);

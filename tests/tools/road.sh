@@ -350,6 +350,10 @@ ex 0 "cert delete" "Certificate 0/x is deleted" cert delete --key-ref 0/x --yes 
 ex 0 "cert delete of a CA certificate" "Certificate 0 is deleted" cert delete --other 0 --yes --pin-file pin
 ex 60 "cert delete: none there" "has no certificate" cert delete --key-ref 0/x --yes --pin-file pin
 
+# Debian generates no locale by itself; messages are in the language all the same (common/i18n.c).
+same "doctor: the language of the messages" true "$(LC_ALL='' LC_MESSAGES='' LANGUAGE='' LANG=zh_CN.UTF-8 ukey doctor --json |
+	jq '[.checks[] | select(.check == "language") | tostring | test("zh_CN")] == [true]')"
+
 # ---- doctor and the module ----
 
 mkdir -p config/pkcs11/modules
