@@ -122,8 +122,9 @@ static void on_signal(int number)
 	const char *text = cancelled ? twice : waiting ? once : "";
 
 	(void)number;
-	if (text[0] != '\0' && write(STDERR_FILENO, text, strlen(text)) < 0)
-		text = ""; /* nobody is there to read it */
+	/* Whether somebody was there to read it is no matter. */
+	ssize_t told = text[0] != '\0' ? write(STDERR_FILENO, text, strlen(text)) : 0;
+	(void)told;
 	if (cancelled) {
 		pin_restore_terminal();
 		_exit(9); /* UKEY_CANCELLED; a call into the library is no place to run anything more */
