@@ -282,6 +282,15 @@ enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, cons
 	return token_finish(t, explain(t, status));
 }
 
+enum ukey_status ukey_pin_makes_manager(struct ukey_token *t, bool *yes)
+{
+	*yes = false;
+	if (!t->card->key_of_pin)
+		return UKEY_OK;
+	enum ukey_status status = token_begin(t);
+	return status == UKEY_OK ? token_finish(t, t->card->key_of_pin(&t->port, yes)) : status;
+}
+
 enum ukey_status ukey_unlock_pin(
 	struct ukey_token *t, const uint8_t *so_pin, size_t so_len, const uint8_t *new_pin, size_t new_len)
 {

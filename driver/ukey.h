@@ -315,6 +315,11 @@ UKEY_API enum ukey_status ukey_logout(struct ukey_token *t);
  */
 UKEY_API enum ukey_status ukey_change_pin(struct ukey_token *t, enum ukey_role role, const uint8_t *old_pin,
 	size_t old_len, const uint8_t *new_pin, size_t new_len);
+/*
+ * Is a PIV card's management key made of its user PIN, as Yubico's older tools can do it? Whoever changes the PIN alone
+ * makes that key one that no PIN opens any more. 1 command on a PIV card, 0 and false on every other token.
+ */
+UKEY_API enum ukey_status ukey_pin_makes_manager(struct ukey_token *t, bool *yes);
 /* Set the user PIN with the SO PIN: unblocks it, or sets the first one. 1 command. */
 UKEY_API enum ukey_status ukey_unlock_pin(
 	struct ukey_token *t, const uint8_t *so_pin, size_t so_len, const uint8_t *new_pin, size_t new_len);

@@ -61,11 +61,38 @@ static enum ukey_status change(struct session *s, enum ukey_role role, enum pin_
 	return r;
 }
 
+/* What the new PIN would not open any more: said before any PIN is asked for. */
+static enum ukey_status confirm_manager(struct session *s)
+{
+	struct tool *t = s->tool;
+	bool makes_manager = false;
+	enum ukey_status r = ukey_pin_makes_manager(s->token, &makes_manager);
+
+	if (r != UKEY_OK || !makes_manager)
+		return r;
+	r = ui_confirm(t, "yes", "%s",
+		_("The management key of this card is made of its PIN, and stays as it is: the new PIN will not open "
+		  "it, "
+		  "and only who knows the old PIN or the key can make keys and write certificates."));
+	if (r == UKEY_OK)
+		json_object_set_new(t->result, "management_key_by_pin", json_false());
+	if (r != UKEY_USAGE)
+		return r;
+	tool_fail(
+		t, r, "%s", _("the management key of this card is made of its PIN, and the new PIN would not open it"));
+	tool_hint(t, "%s",
+		_("ykman piv access change-pin changes both; or add --yes, if you have the management key or do not "
+		  "need it"));
+	return r;
+}
+
 enum ukey_status cmd_pin_change(struct tool *t)
 {
 	struct session s;
 	enum ukey_status r = session_open(t, &s);
 
+	if (r == UKEY_OK)
+		r = confirm_manager(&s);
 	if (r == UKEY_OK)
 		r = change(&s, UKEY_USER, PIN_NEW_USER);
 	if (r == UKEY_OK)

@@ -118,6 +118,8 @@ struct card_ops {
 	 * NULL: the card itself says who may. UKEY_MANAGEMENT_KEY_NEEDED.
 	 */
 	enum ukey_status (*authorize)(struct card_port *p);
+	/* Is the manager's key made of the user's PIN, so that who changes the PIN has to change both? NULL: never. */
+	enum ukey_status (*key_of_pin)(struct card_port *p, bool *yes);
 	/*
 	 * The reference where a key goes that names none: at the first turn the best place, and so on; -1: no more.
 	 * NULL: the first free container.

@@ -626,6 +626,7 @@ const struct card_ops card_piv = {
 	.keys_without_pin = true,
 	.puk = true,
 	.authorize = piv_manage_authorize,
+	.key_of_pin = piv_manage_key_of_pin,
 	.place = piv_manage_place,
 	.select = select_card,
 	.info = read_information,

@@ -286,6 +286,22 @@ enum ukey_status piv_manage_authorize(struct card_port *p)
 	return status;
 }
 
+enum ukey_status piv_manage_key_of_pin(struct card_port *p, bool *yes)
+{
+	struct custody c;
+	enum ukey_status status = hold(p);
+
+	*yes = false;
+	if (status != UKEY_OK)
+		return status;
+	status = read_custody(p, &c);
+	let_go(p);
+	if (status == UKEY_OK)
+		*yes = !c.behind_pin;
+	/* What makes no sense there says nothing of the kind. */
+	return status == UKEY_MANAGEMENT_KEY_NEEDED || status == UKEY_TOKEN_PROTOCOL ? UKEY_OK : status;
+}
+
 static enum ukey_status authenticate_derived(struct card_port *p, const struct custody *c, struct bytes pin)
 {
 	uint8_t *key = secmem_alloc(DERIVED_SIZE);

@@ -24,6 +24,8 @@
 enum ukey_status piv_manage_login(struct card_port *p, struct bytes text);
 /* UKEY_MANAGEMENT_KEY_NEEDED: this card's users do not have it. */
 enum ukey_status piv_manage_authorize(struct card_port *p);
+/* *yes: the key is derived from the PIN, and kept nowhere. */
+enum ukey_status piv_manage_key_of_pin(struct card_port *p, bool *yes);
 
 /* card_ops.generate, .write, .erase; *generation is 0, as everywhere on such cards. */
 enum ukey_status piv_manage_generate(struct card_port *p, const struct ukey_generate *how, struct builder *answer,

@@ -193,5 +193,20 @@ try "Yubico's tool marks the key as kept" manage -a write-object --id 0x5FFF00 -
 try "and keeps it" manage -a write-object --id 0x5FC109 -f binary -i printed.bin
 ex 0 "then the PIN is enough" "Made key 9a" key generate --slot 9a --key p256 --pin-file pin
 ex 40 "a wrong PIN costs a try, and says so" "2 tries left" key generate --slot 9e --key p256 --pin-file wrong
+
+# ---- a key made of the PIN: PBKDF2 of 246813 and the salt 01 to 10, as Yubico's older tools do it ------------------------
+
+try "Yubico's tool marks it as derived" manage -a write-object --id 0x5FFF00 -f binary \
+	-i <(echo 801282100102030405060708090A0B0C0D0E0F10 | basenc --base16 -d)
+try "and sets it" manage -a set-mgm-key -n 0EE5A4A61CE0544AAED43B77DD604D2869A8C752E95E0DA7
+ex 0 "the PIN is enough here, too" "Made key 83" key generate --slot 83 --key p256 --pin-file pin
+ex 2 "the PIN is not changed without a word about it" "the new PIN would not open it" pin change --pin-file pin --new-pin-file new
+js 2 "and programs hear of it" '.error.hint | test("--yes")' pin change --pin-file pin --new-pin-file new
+said=$(on_terminal no -- pin change --pin-file pin --new-pin-file new)
+if [[ $said == *"only who knows the old PIN"*"nothing was changed"* ]]; then ok "a person is asked first"; else bad "at the prompt: $said"; fi
+ex 0 "nothing was changed" "The PIN is right." pin verify --pin-file pin
+js 0 "unless that is wanted" '.management_key_by_pin == false' pin change --pin-file pin --new-pin-file new --yes
+ex 0 "then the PIN is the new one" "The PIN is right." pin verify --pin-file new
+ex 93 "and opens the key no more" "the management key is wrong" key generate --slot 84 --key p256 --pin-file new
 emu_stop yubi
 finish
