@@ -263,6 +263,38 @@ static void a_key_derived_from_the_pin(void **state)
 	is(piv_bench_generate(b, REF_9C, UKEY_P256, &ref), UKEY_MANAGEMENT_KEY_NEEDED);
 }
 
+/* Whoever changes the PIN hears of it first. */
+static void it_is_known_whether_the_pin_makes_the_key(void **state)
+{
+	static const uint8_t nonsense[] = {0x80, 0x03, 0x82, 0x01, 0x02};
+	struct bench *b = *state;
+	bool yes = true;
+
+	ok(ukey_pin_makes_manager(b->t, &yes));
+	assert_false(yes);
+	protect(b, false);
+	yes = true;
+	ok(ukey_pin_makes_manager(b->t, &yes));
+	assert_false(yes);
+	piv_select(b->chip[0]);
+	piv_admin(b->chip[0]);
+	piv_put(b->chip[0], 0x5FFF00, BYTES_OF(nonsense), SW_OK);
+	yes = true;
+	ok(ukey_pin_makes_manager(b->t, &yes));
+	assert_false(yes);
+	protect(b, true);
+	const uint64_t before = ukey_token_commands(b->t);
+	ok(ukey_pin_makes_manager(b->t, &yes));
+	assert_true(yes);
+	/* After the reset SELECT and the name; and this. */
+	assert_int_equal(ukey_token_commands(b->t) - before, 3);
+	ok(ukey_pin_makes_manager(b->t, &yes));
+	assert_int_equal(ukey_token_commands(b->t) - before, 4);
+	loop_unplug(b->loop, 0);
+	is(ukey_pin_makes_manager(b->t, &yes), UKEY_TOKEN_REMOVED);
+	assert_false(yes);
+}
+
 /* ---- disturbed --------------------------------------------------------------------------------------------------- */
 
 static void replug(struct bench *b)
@@ -482,6 +514,7 @@ int main(void)
 		T(nobody_is_left_in_by_such_a_key, piv_bench_new),
 		T(a_pin_that_opens_nothing_is_not_tried, piv_bench_new),
 		T(a_key_derived_from_the_pin, piv_bench_new_yubico),
+		T(it_is_known_whether_the_pin_makes_the_key, piv_bench_new_yubico),
 		T(pulled_out_while_it_writes, piv_bench_new),
 		T(pulled_out_while_it_writes, piv_bench_new_yubico),
 		T(another_program_resets, piv_bench_new),
