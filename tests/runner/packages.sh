@@ -29,7 +29,7 @@ packages_missing()
 # everything is there afterwards.
 packages_install()
 {
-	local missing
+	local missing patience=(-o Acquire::Retries=3 -o DPkg::Lock::Timeout=300)
 	if ! command -v dpkg-query >/dev/null; then
 		echo "This is not Debian: the packages of tests/packages can't be checked; going on with what is here." >&2
 		return 0
@@ -45,8 +45,8 @@ packages_install()
 	fi
 	echo "Installing ${#missing[@]} missing packages: ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get -q update </dev/null >&2 || echo "apt-get update failed; trying with the lists that are here" >&2
-	apt-get -q install -y --no-install-recommends "${missing[@]}" </dev/null >&2 || {
+	apt-get -q "${patience[@]}" update </dev/null >&2 || echo "apt-get update failed; trying with the lists that are here" >&2
+	apt-get -q "${patience[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >&2 || {
 		echo "apt-get could not install: ${missing[*]}" >&2
 		return 1
 	}
