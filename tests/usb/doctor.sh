@@ -94,11 +94,11 @@ fi
 cat >inside <<END
 "$pcscd" --foreground >>"$NS_DIR/pcscd.log" 2>&1 &
 daemon=\$!
-for i in \$(seq 50); do
+for i in \$(seq 300); do
 	[ -S /run/pcscd/pcscd.comm ] && break
 	sleep 0.1
 done
-for i in \$(seq 60); do
+for i in \$(seq 300); do
 	"$U" list --json 2>/dev/null | jq -e '.tokens[0].road == "'\$1'"' >/dev/null && break
 	sleep 0.1
 done

@@ -42,11 +42,11 @@ scene_usb_first()
 	pcscd_begin
 	try "pcscd comes again: still" says 0 sign
 	p11_end
-	try "the program ends: another has it at once, on USB, for pcscd looks at new devices only" ns_wait 10 road_is usb
+	try "the program ends: another has it at once, on USB, for pcscd looks at new devices only" ns_wait 30 road_is usb
 	try "and can use it" ukey pin verify --pin-file pin
 	pcscd_end
 	pcscd_begin
-	try "a pcscd that finds it free has it" ns_wait 10 road_is pcsc
+	try "a pcscd that finds it free has it" ns_wait 30 road_is pcsc
 	pcscd_end
 }
 
@@ -55,7 +55,7 @@ scene_pcscd_first()
 {
 	local began
 	pcscd_begin
-	ns_wait 10 road_is pcsc
+	ns_wait 30 road_is pcsc
 	p11_begin
 	slots=$(p11_say slots)
 	try "pcscd has it: one slot with a token" same "1 0" "$(cut -d' ' -f3,4 <<<"$slots")"
@@ -65,8 +65,8 @@ scene_pcscd_first()
 	pcscd_end
 	began=${EPOCHREALTIME/./}
 	try "pcscd ends with the session open: the signature says that the way is gone" same "$lost" "$(p11_say sign)"
-	try "at once" soon 5 "$began"
-	try "the token is in the slot of before, over USB now" ns_wait 10 one_with_token
+	try "at once" soon 8 "$began"
+	try "the token is in the slot of before, over USB now" ns_wait 30 one_with_token
 	try "a new session in the same process" says 0 open
 	try "which logs in" says 0 login "$pin"
 	try "and signs" says 0 sign
@@ -91,7 +91,7 @@ scene_idle()
 	says 0 open
 	try "a session over USB, and closed again" says 0 close
 	pcscd_begin
-	try "pcscd comes, with nobody at work: it has the token" ns_wait 10 road_is pcsc
+	try "pcscd comes, with nobody at work: it has the token" ns_wait 30 road_is pcsc
 	try "the program with the module: the same slot" one_with_token
 	says 0 open
 	says 0 login "$pin"
@@ -99,7 +99,7 @@ scene_idle()
 	try "as others do at the same time" ukey pin verify --pin-file pin
 	says 0 close
 	pcscd_end
-	try "pcscd goes, with nobody at work: the slot is the same" ns_wait 10 one_with_token
+	try "pcscd goes, with nobody at work: the slot is the same" ns_wait 30 one_with_token
 	says 0 open
 	says 0 login "$pin"
 	try "used over USB" says 0 sign
@@ -110,7 +110,7 @@ scene_idle()
 scene_long()
 {
 	pcscd_begin
-	ns_wait 10 road_is pcsc
+	ns_wait 30 road_is pcsc
 	long_apdus "over pcscd and libccid, $1" pcsc
 	pcscd_end
 }
