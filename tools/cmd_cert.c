@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include "common/hex.h"
+#include "tools/key_make.h"
 #include "tools/names.h"
 #include "tools/piv_card.h"
 #include "tools/token_session.h"
@@ -80,6 +81,17 @@ static enum ukey_status write_authority(struct session *s, const uint8_t *der, s
 	return r;
 }
 
+/* A key whose making was broken off before its id came gets it now: by it programs find the key of a certificate. */
+static enum ukey_status complete_id(struct session *s, const struct ukey_key *key)
+{
+	uint8_t id[20];
+	enum ukey_status r = key->id_len > 0 ? UKEY_OK : key_default_id(key, id);
+
+	return r != UKEY_OK || key->id_len > 0
+		       ? r
+		       : ukey_set_key_attributes(s->token, key->ref, id, sizeof(id), NULL, NULL);
+}
+
 static enum ukey_status import(struct session *s, X509 *cert)
 {
 	const struct ukey_directory *d = NULL;
@@ -110,6 +122,8 @@ static enum ukey_status import(struct session *s, X509 *cert)
 			label != NULL       ? label
 			: common[0] != '\0' ? common
 					    : NULL);
+		if (r == UKEY_OK)
+			r = complete_id(s, key);
 		if (r == UKEY_OK) {
 			json_object_set_new(s->tool->result, "ref", json_string(ref));
 			ui_note(s->tool, _("The certificate of key %s is written."), ref);

@@ -137,6 +137,19 @@ static enum ukey_status give_id(struct session *s, ukey_key_ref ref, bool wanted
 	return r;
 }
 
+static enum ukey_status finish_key(struct session *s, ukey_key_ref ref, bool id_wanted)
+{
+	char name[NAME_REF_SIZE];
+	enum ukey_status r = give_id(s, ref, id_wanted);
+
+	if (r != UKEY_OK) {
+		name_key_ref(ref, name);
+		tool_fail(s->tool, r, NULL);
+		tool_hint(s->tool, _("key %s was made all the same: use it, or delete it with ukey key delete"), name);
+	}
+	return r;
+}
+
 /* Only when there is one to be lost. */
 static enum ukey_status confirm_replace(struct session *s, ukey_key_ref ref)
 {
@@ -176,7 +189,7 @@ enum ukey_status cmd_key_generate(struct tool *t)
 		tool_hint(t, "%s", _("another slot, or --replace: then the key that is there is lost for ever"));
 	}
 	if (r == UKEY_OK)
-		r = give_id(&s, ref, id.len == 0 && !session_is_piv(&s));
+		r = finish_key(&s, ref, id.len == 0 && !session_is_piv(&s));
 	session_close(&s);
 	return r;
 }

@@ -336,6 +336,17 @@ ex 25 "unplugged in the middle of a signature" "unplugged" sign letter --key-ref
 emu_ctl alice unplug-at 0 >/dev/null
 emu_plug alice
 ex 0 "plugged in again, it works" "Signed" sign letter --key-ref 0/s --pin-file pin
+# SELECT, VERIFY, GENERATE and, before the id comes, away
+emu_ctl alice unplug-at 4 before >/dev/null
+ex 25 "unplugged when a key was made" "key 29/s was made all the same" key generate --key p256 --container 29 --pin-file pin
+emu_ctl alice unplug-at 0 >/dev/null
+emu_plug alice
+js 0 "it has no id" '.keys[] | select(.ref == "29/s") | .id == ""' key list
+ukey request --key-ref 29/s --subject CN=late --pin-file pin --output late.csr
+openssl x509 -req -in late.csr -CA ca.pem -CAkey ca.key -set_serial 100 -days 60 -out late.pem 2>/dev/null
+ex 0 "its certificate" "29/s" cert import late.pem --pin-file pin
+js 0 "and with it comes the id" '.keys[] | select(.ref == "29/s") | .id | length == 40' key list
+ukey key delete --key-ref 29/s --yes --pin-file pin >/dev/null
 
 # ---- full ----
 
