@@ -292,6 +292,8 @@ static void snapshot_free(struct snapshot *s)
 	free(s);
 }
 
+static atomic_uint_fast64_t parsed;
+
 enum ukey_status directory_parse(struct bytes raw, uint32_t generation, const struct ukey_directory **out)
 {
 	struct snapshot *s = calloc(1, sizeof *s);
@@ -309,7 +311,8 @@ enum ukey_status directory_parse(struct bytes raw, uint32_t generation, const st
 		.keys = s->keys,
 		.containers = s->containers,
 		.certificates = s->certificates,
-		.data = s->data};
+		.data = s->data,
+		.order = atomic_fetch_add(&parsed, 1) + 1};
 	if (!crypto_digest(CRYPTO_SHA256, raw, s->digest))
 		goto out;
 	status = parse_entries(s, BYTES(s->raw, raw.len)) ? UKEY_OK : UKEY_TOKEN_PROTOCOL;

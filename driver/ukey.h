@@ -464,6 +464,7 @@ struct ukey_directory {
 	size_t certificate_count;
 	const struct ukey_data_entry *data;
 	size_t data_count;
+	uint64_t order; /* the younger one of two that this process had of a token has the greater number */
 };
 
 /*

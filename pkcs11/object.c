@@ -254,12 +254,14 @@ static CK_RV adopt(struct p11_slot *slot, const struct ukey_directory *d)
 }
 
 /*
- * The number is what was known when the directory was read: one that was read again because something was not as it
- * said may bear the same number, and counts.
+ * The generation is what was known when the directory was read: one that was read again because something was not as it
+ * said may bear the same, and so do all of a PIV card. Then the one that was read later counts.
  */
 static bool is_older(const struct ukey_directory *d, const struct ukey_directory *than)
 {
-	return d == than || (int32_t)(d->generation - than->generation) < 0;
+	const int32_t ahead = (int32_t)(d->generation - than->generation);
+
+	return ahead < 0 || (ahead == 0 && d->order <= than->order);
 }
 
 /* Takes the directory over. Two threads may come with two of them: the younger one stays. */

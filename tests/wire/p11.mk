@@ -130,7 +130,7 @@ tests_wire_test_p11_piv_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_p11_piv_LDADD = libwirepiv.la libwire.la $(p11_bench_ldadd)
 WIRE_TESTS += tests/wire/test_p11_piv_manage
 tests_wire_test_p11_piv_manage_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_wire_test_p11_piv_manage_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
+tests_wire_test_p11_piv_manage_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags) -Wl,--wrap=ukey_directory
 tests_wire_test_p11_piv_manage_LDADD = libwirepiv.la libwire.la $(p11_bench_ldadd)
 WIRE_TESTS += tests/wire/test_p11_piv_budget
 tests_wire_test_p11_piv_budget_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

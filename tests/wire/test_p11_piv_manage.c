@@ -5,6 +5,8 @@
 #include "tests/wire/p11_bench.h"
 #include "tests/wire/piv_card.h"
 
+#include <pthread.h>
+
 #define ID_9A 0x01
 #define ID_9C 0x02
 #define ID_9D 0x03
@@ -255,6 +257,71 @@ static void pulled_out_in_the_middle(void **state)
 	sign_with(ID_9A);
 }
 
+/* ---- two threads with two directories ---------------------------------------------------------------------------- */
+
+enum ukey_status __real_ukey_directory(struct ukey_token *t, const struct ukey_directory **out);
+enum ukey_status __wrap_ukey_directory(struct ukey_token *t, const struct ukey_directory **out);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static _Thread_local bool slow;
+static bool has_one, may_go_on;
+
+static void say(bool *what)
+{
+	pthread_mutex_lock(&lock);
+	*what = true;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void wait_for(const bool *what)
+{
+	pthread_mutex_lock(&lock);
+	while (!*what)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* The linker leads the module here. The slow thread has one, and goes on with it when it is out of date. */
+enum ukey_status __wrap_ukey_directory(struct ukey_token *t, const struct ukey_directory **out)
+{
+	enum ukey_status status = __real_ukey_directory(t, out);
+
+	if (slow) {
+		slow = false;
+		say(&has_one);
+		wait_for(&may_go_on);
+	}
+	return status;
+}
+
+static void *look_slowly(void *arg)
+{
+	CK_SESSION_HANDLE other = bench_session(CKF_RW_SESSION, -1);
+
+	slow = true;
+	ok(f->C_FindObjectsInit(other, NULL, 0));
+	ok(f->C_FindObjectsFinal(other));
+	return arg;
+}
+
+/* A card without generations: who read first is late, not right. */
+static void a_new_key_keeps_its_handle(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	has_one = may_go_on = false;
+	manage();
+	assert_int_equal(pthread_create(&thread, NULL, look_slowly, NULL), 0);
+	wait_for(&has_one);
+	ok(generate(ID_9A, NULL, CK_FALSE));
+	say(&may_go_on);
+	pthread_join(thread, NULL);
+	assert_int_equal(id_of(pub), ID_9A);
+}
+
 int main(void)
 {
 #define T(test, with) cmocka_unit_test_setup_teardown(test, with, bench_teardown)
@@ -267,6 +334,7 @@ int main(void)
 		T(which_slot, setup),
 		T(the_pin_is_enough_where_the_card_keeps_the_key, setup),
 		T(pins, setup),
+		T(a_new_key_keeps_its_handle, setup),
 		T(pulled_out_in_the_middle, setup),
 		T(pulled_out_in_the_middle, setup_yubico),
 	};
