@@ -73,8 +73,9 @@ static enum ra_status ask(int terminal, const char *prompt, char *line)
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ECHONL;
-	dprintf(terminal, "%s", prompt);
+	/* Whoever sees the question can type: nothing of it is shown, or thrown away. */
 	tcsetattr(terminal, TCSAFLUSH, &silent);
+	dprintf(terminal, "%s", prompt);
 	status = read_line(terminal, line);
 	tcsetattr(terminal, TCSAFLUSH, &before);
 	for (size_t i = 0; i < ENDING; i++)

@@ -190,8 +190,9 @@ static enum desk_status ask(const char *what, char *line)
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ECHONL;
-	dprintf(terminal, _("PIN of %s: "), what);
+	/* Whoever sees the question can type: nothing of it is shown, or thrown away. */
 	tcsetattr(terminal, TCSAFLUSH, &silent);
+	dprintf(terminal, _("PIN of %s: "), what);
 	status = read_line(terminal, line);
 	tcsetattr(terminal, TCSAFLUSH, &before);
 	for (size_t i = 0; i < ENDING; i++)
