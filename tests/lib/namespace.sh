@@ -13,10 +13,10 @@
 #	... end of the script: all is stopped, $NS_DIR removed
 #
 # UKEY_BUILD (or BUILD, which ./check sets) is the build directory; without it the installed programs are used.
-# What the functions need a while for is waited for, at most NS_PATIENCE seconds (default 10).
+# What the functions need a while for is waited for, at most NS_PATIENCE seconds (default 30: a machine may be busy).
 # pcscd's two virtual readers are there without a token too: empty slots.
 
-NS_PATIENCE=${NS_PATIENCE:-10}
+NS_PATIENCE=${NS_PATIENCE:-30}
 ns_ports=(35963 35964)
 
 ns_say()
@@ -109,10 +109,10 @@ ns_leave()
 {
 	local status=$? file
 	trap - EXIT
+	pcscd_stop # first: nobody need notice that the tokens go
 	for file in "$NS_DIR"/*.emu; do
 		[ ! -e "$file" ] || emu_stop "$(basename "$file" .emu)"
 	done
-	pcscd_stop
 	if [ -n "${NS_KEEP:-}" ]; then
 		ns_say "kept: $NS_DIR"
 	else
@@ -137,13 +137,19 @@ pcscd_start()
 
 pcscd_listens()
 {
-	[ -S /run/pcscd/pcscd.comm ] && kill -0 "$(cat "$NS_DIR/pcscd.pid")" && ns_port_listens "${ns_ports[0]}"
+	ns_socket_listens /run/pcscd/pcscd.comm && kill -0 "$(cat "$NS_DIR/pcscd.pid")" && ns_port_listens "${ns_ports[0]}"
 }
 
 # ns_port_listens PORT: without connecting: vpcd would take us for a card.
 ns_port_listens()
 {
 	grep -qE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
+}
+
+# ns_socket_listens PATH: a socket is there a moment before it takes connections.
+ns_socket_listens()
+{
+	awk -v path="$1" '$4 == "00010000" && $8 == path { found = 1 } END { exit !found }' /proc/net/unix
 }
 
 pcscd_stop()
@@ -260,7 +266,7 @@ emu_stop()
 	rm -f "$NS_DIR/$1.emu" "$NS_DIR/$1.ready"
 	ns_stop_pid "$NS_DIR/$1.pid"
 	status=$?
-	[ -z "$reader" ] || ! command -v opensc-tool >/dev/null || ns_wait 2 reader_is "$reader" empty
+	[ -z "$reader" ] || ! command -v opensc-tool >/dev/null || ns_wait 10 reader_is "$reader" empty
 	return "$status"
 }
 

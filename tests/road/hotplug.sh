@@ -21,6 +21,7 @@ umask 077
 driver=$(compgen -G '/usr/lib/pcsc/drivers/serial/libifdvpcd.so*' | head -n 1)
 [ -n "$driver" ] || { echo "vsmartcard-vpcd is not installed"; exit 77; }
 mkdir readers
+NS_READER='Reader 1'
 number=0
 for port in 35963 35965 35967; do
 	number=$((number + 1))
