@@ -124,13 +124,14 @@ clients_on_usb()
 	exit
 }
 
+# The mock is asked by a signal, and has done it when the device has left the bus; or its interface, which comes last, is there.
 card_unplug()
 {
-	if [ "$road" = usb ]; then kill -USR1 "$UMOCK_PID"; else emu_unplug alice; fi
+	if [ "$road" = usb ]; then kill -USR1 "$UMOCK_PID" && ns_wait 30 test ! -e /sys/bus/usb/devices/1-1; else emu_unplug alice; fi
 }
 card_plug()
 {
-	if [ "$road" = usb ]; then kill -USR2 "$UMOCK_PID" && sleep 0.3; else emu_plug alice; fi
+	if [ "$road" = usb ]; then kill -USR2 "$UMOCK_PID" && ns_wait 30 test -e /sys/bus/usb/devices/1-1:1.0; else emu_plug alice; fi
 }
 
 # u COMMAND...: the holder's own tool.
@@ -189,7 +190,7 @@ server_start()
 	openssl s_server -accept 8443 -cert server.pem -key server.key -CAfile ca.pem -Verify 2 -verify_return_error -www "$@" \
 		>server.log 2>&1 &
 	echo $! >server.pid
-	ns_wait 10 ns_port_listens 8443 || { cat server.log; return 1; }
+	ns_wait 30 ns_port_listens 8443 || { cat server.log; return 1; }
 }
 server_stop()
 {
@@ -200,7 +201,7 @@ server_stop()
 # came CN: the server saw this certificate and a signature by its key, since came_reset.
 came()
 {
-	ns_wait 5 grep -qE "depth=0 .*CN = $1" server.log || { tail -n 20 server.log; return 1; }
+	ns_wait 20 grep -qE "depth=0 .*CN = $1" server.log || { tail -n 20 server.log; return 1; }
 }
 came_reset()
 {
@@ -234,18 +235,23 @@ says() # SENTENCE PATTERN COMMAND...: succeeds and says so
 }
 fails() # SENTENCE PATTERN COMMAND...: must fail, and say why
 {
-	local sentence=$1 pattern=$2 said
-	shift 2
-	if said=$("$@" 2>&1); then bad "$sentence: it worked"; elif grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; return; else
-		bad "$sentence: no /$pattern/ in"; fi
-	printf '%s\n' "$said" | tail -n 30
-}
-lacks() # SENTENCE PATTERN COMMAND...
-{
-	local sentence=$1 pattern=$2 said
+	local sentence=$1 pattern=$2 said status
 	shift 2
 	said=$("$@" 2>&1)
-	if grep -qE -- "$pattern" <<<"$said"; then bad "$sentence"; printf '%s\n' "$said" | tail -n 30; else ok "$sentence"; fi
+	status=$?
+	if [ $status = 0 ]; then bad "$sentence: it worked"; elif cut_short $status; then bad "$sentence: it was ended, exit $status"; elif
+		grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; return; else bad "$sentence: no /$pattern/ in"; fi
+	printf '%s\n' "$said" | tail -n 30
+}
+lacks() # SENTENCE PATTERN COMMAND...: succeeds, and says no such thing
+{
+	local sentence=$1 pattern=$2 said status
+	shift 2
+	said=$("$@" 2>&1)
+	status=$?
+	if [ $status != 0 ]; then bad "$sentence: exit $status"; elif grep -qE -- "$pattern" <<<"$said"; then bad "$sentence"; else
+		ok "$sentence"; return; fi
+	printf '%s\n' "$said" | tail -n 30
 }
 
 # version WHAT COMMAND...: for the table of programs: the first line that it says.

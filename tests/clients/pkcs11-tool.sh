@@ -30,16 +30,21 @@ says() { # SENTENCE PATTERN COMMAND...
 	if grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; else bad "$sentence: no /$pattern/ in"; show "$said"; fi
 }
 fails() { # SENTENCE PATTERN COMMAND...: must fail, and say why
-	local sentence=$1 pattern=$2 said
-	shift 2
-	if said=$("$@" 2>&1); then bad "$sentence: it worked"; elif grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; else
-		bad "$sentence: no /$pattern/ in"; show "$said"; fi
-}
-lacks() { # SENTENCE PATTERN COMMAND...
-	local sentence=$1 pattern=$2 said
+	local sentence=$1 pattern=$2 said status
 	shift 2
 	said=$("$@" 2>&1)
-	if grep -qE -- "$pattern" <<<"$said"; then bad "$sentence"; show "$said"; else ok "$sentence"; fi
+	status=$?
+	if [ $status = 0 ]; then bad "$sentence: it worked"; elif cut_short $status; then bad "$sentence: it was ended, exit $status"; elif
+		grep -qE -- "$pattern" <<<"$said"; then ok "$sentence"; else bad "$sentence: no /$pattern/ in"; show "$said"; fi
+}
+lacks() { # SENTENCE PATTERN COMMAND...: succeeds, and says no such thing
+	local sentence=$1 pattern=$2 said status
+	shift 2
+	said=$("$@" 2>&1)
+	status=$?
+	if [ $status != 0 ]; then bad "$sentence: exit $status"; elif grep -qE -- "$pattern" <<<"$said"; then bad "$sentence"; else
+		ok "$sentence"; return; fi
+	show "$said"
 }
 
 # ---- slots, a blank token, PINs ----
@@ -177,7 +182,7 @@ says "nor one that is for nothing" "CKR_TEMPLATE_INCOMPLETE" user --write-object
 lacks "and none is there" "^ +ID: +77$" user -O
 says "one to decrypt with goes in" "Created private key" user --write-object escrow.key --type privkey --id 77 --label escrow --usage-decrypt
 # shellcheck disable=SC2317 # called by name
-escrow() { user -O --type privkey | sed -n '/label: *escrow/,/Unique/p'; }
+escrow() { user -O --type privkey >listed && sed -n '/label: *escrow/,/Unique/p' listed; }
 says "  and says what it is for" "Usage: +decrypt" escrow
 lacks "  and that it was not made here, nor kept here always" "local|always|never" escrow
 echo "a letter" >note.txt
@@ -217,7 +222,8 @@ fails "a wrong unblocking PIN does not help" "CKR_PIN_INCORRECT" p --unlock-pin 
 try "--unlock-pin with the SO PIN does" p --unlock-pin --puk $so --new-pin 123456
 pin=123456
 try "the holder is back" user -O
-says "and the keys still sign" "^[0-9]+" bash -c "pkcs11-tool --module '$module' --login --pin $pin --sign --mechanism ECDSA --id 02 -i digest | wc -c"
+try "and the keys still sign" sign ECDSA 02 digest --signature-format openssl
+try "  openssl agrees" openssl pkeyutl -verify -pubin -inkey 02.pem -in digest -sigfile sig
 for _ in 1 2 3 4 5 6; do p --login --pin 000000 -O >/dev/null 2>&1; done
 try "--init-pin unlocks, too" p --login --so-pin $so --init-pin --new-pin 222222
 pin=222222
@@ -227,13 +233,16 @@ try "the holder is back" user -O
 hotplug() { # x leaves the first test; each empty line waits for one event
 	{
 		printf 'x\n\n'
-		sleep 1
+		ns_wait 30 waits_again 1
 		emu_unplug alice >&2
 		printf '\n'
-		sleep 1
+		ns_wait 30 waits_again 2
 		emu_plug alice >&2
 		printf 'x\n'
-	} 2>/dev/null | timeout 30 pkcs11-tool --module "$module" --test-hotplug
+	} 2>/dev/null | timeout 120 pkcs11-tool --module "$module" --test-hotplug
+}
+waits_again() { # TIMES
+	[ "$(grep -o "Calling C_WaitForSlotEvent" hotplug.out | wc -l)" = "$1" ]
 }
 hotplug >hotplug.out 2>&1
 says "--test-hotplug sees the token go and come, once each" "^2$" grep -c "event on slot 0x0" hotplug.out

@@ -45,6 +45,12 @@ try()
 	fi
 }
 
+# cut_short STATUS: a command that ended so said nothing by itself: ended by timeout(1) or a signal, or never started.
+cut_short()
+{
+	[ "$1" -ge 124 ] && [ "$1" -le 192 ]
+}
+
 # need PROGRAM: without it the script is skipped.
 need()
 {
