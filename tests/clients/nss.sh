@@ -34,11 +34,13 @@ try "certutil -R with the token's key" certutil -R -d "$db" -h "$token" -k 01 -s
 says "  openssl agrees" "verify OK" openssl req -in new.csr -verify -noout
 if own "keys are made with the management key there"; then
 	head -c 200 /dev/urandom >noise
+	serial=40
 	for what in "rsa -g 2048" "ec -q nistp256"; do
+		serial=$((serial + 1)) # nobody else's: NSS takes no two certificates with the same issuer and number
 		# shellcheck disable=SC2086 # two words
 		try "certutil -R makes a key, -k ${what%% *}" certutil -R -d "$db" -h "$token" -k $what -s "CN=born" -a -o born.csr -f pins -z noise
 		says "  openssl agrees" "verify OK" openssl req -in born.csr -verify -noout
-		openssl x509 -req -in born.csr -CA ca.pem -CAkey ca.key -set_serial $RANDOM -days 3 -out born.pem 2>/dev/null
+		openssl x509 -req -in born.csr -CA ca.pem -CAkey ca.key -set_serial $serial -days 3 -out born.pem 2>/dev/null
 		try "  certutil -A: its certificate" certutil -A -d "$db" -h "$token" -n "born ${what%% *}" -t ,, -a -i born.pem -f pins
 		says "  is there, with its key" "$token:born ${what%% *} +u,u,u" certutil -L -d "$db" -h "$token" -f pins
 		# By a nickname certutil finds only keys with the CKA_ID that NSS gives them, the SHA-1 of the public key.
@@ -80,7 +82,7 @@ page() # KEY [OPTION...]
 {
 	local key=$1
 	shift
-	timeout 10 tstclnt -h localhost -p 8443 -d "$db" -n "$token:${label[$key]}" -Q "$@"
+	timeout 60 tstclnt -h localhost -p 8443 -d "$db" -n "$token:${label[$key]}" -Q "$@"
 }
 try "a server" server_start
 for key in "${keys[@]}"; do
@@ -93,7 +95,7 @@ done
 server_stop
 selfserv -p 8444 -d "$db" -n "$token:${label[rsa]}" -w "$pin" -V tls1.2:tls1.3 >selfserv.log 2>&1 &
 echo $! >selfserv.pid
-ns_wait 10 ns_port_listens 8444
+ns_wait 30 ns_port_listens 8444
 for tls in tls1_3 tls1_2; do
 	says "selfserv with the token's key, $tls" "subject=.*CN = holder rsa" openssl s_client -connect localhost:8444 -CAfile ca.pem \
 		-verify_return_error -$tls </dev/null
@@ -125,7 +127,7 @@ pdf() # with the table of places that a PDF ends with
 sign_pdf() # PIN KEY
 {
 	rm -f out.pdf
-	timeout 30 pdfsig -nssdir "$db" -nss-pwd "$1" -nick "$token:${label[$2]}" -add-signature in.pdf out.pdf
+	timeout 60 pdfsig -nssdir "$db" -nss-pwd "$1" -nick "$token:${label[$2]}" -add-signature in.pdf out.pdf
 }
 pdf
 if command -v pdfsig >/dev/null; then

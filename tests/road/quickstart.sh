@@ -31,7 +31,7 @@ is "no step failed" "$(grep -c FAIL "$work/out")" 0
 for file in contract.rsa contract.ec2 contract.p7s again.p7s after.p7s rsa.pem factory/root.pem desk/desk.db; do
 	try "it made $file" test -s "$work/kept/$file"
 done
-grep -qE '246810|135791|975310' "$work/out" && bad "it shows a PIN" || ok "it shows no PIN"
+grep -qwE '246810|135791|975310' "$work/out" && bad "it shows a PIN" || ok "it shows no PIN"
 is "nothing is left in the temporary folder" "$(find "$work" -maxdepth 1 -name 'ukey-*' | wc -l)" 0
 # Whatever it started has our temporary folder in its environment, in whichever namespace it is.
 left=$(env -u TMPDIR grep -alzx "TMPDIR=$work" /proc/[0-9]*/environ 2>/dev/null)

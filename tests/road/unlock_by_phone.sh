@@ -66,7 +66,7 @@ is() # is SENTENCE WANTED GOT
 
 A=00112233445566AA B=00112233445566BB
 echo 87654321 >so
-echo 583917 >pin
+echo 583917264805 >pin # long ones: chance must not find their digits in the desk's files
 echo 999999 >wrong
 for token in alice:$A bob:$B; do
 	personalize "${token%%:*}" --serial "${token#*:}" && emu_start "${token%%:*}" || exit 1
@@ -89,7 +89,7 @@ call()
 	mkfifo "$1.type"
 	echo "$3" >"$1.new"
 	exec {fd}<>"$1.type"
-	timeout 120 "$U" pin unlock --remote --token "$2" --json --answer-fd 3 --new-pin-file "$1.new" 3<"$1.type" >"$1.out" 2>"$1.err" {fd}>&- &
+	timeout 500 "$U" pin unlock --remote --token "$2" --json --answer-fd 3 --new-pin-file "$1.new" 3<"$1.type" >"$1.out" 2>"$1.err" {fd}>&- &
 	PID[$1]=$! FD[$1]=$fd
 	ns_wait 20 grep -qs '"challenge"' "$1.out" || { bad "$1 sees no challenge: $(cat "$1.out" "$1.err")"; return 1; }
 	challenge=$(jq -rs 'map(select(.event == "challenge")) | last | .challenge' "$1.out")
@@ -126,7 +126,7 @@ try "a request" test "$id" = 1
 try "its evidence" as olga identify "$id" "${evidence[@]}"
 exits "not approved by who asked" 5 as olga approve "$id"
 try "approved by somebody else" as anna approve "$id"
-call alice $A 271828
+call alice $A 271828182845
 exits "another token's challenge would be refused" 5 as otto respond "$id" "0${challenge:1}Z"
 first=$challenge
 answer=$(answer_of "$id" "$first")
@@ -134,7 +134,7 @@ is "an answer" 17 "${#answer}"
 
 # ---- the same answer elsewhere ----
 
-call bob $B 314159
+call bob $B 314159265358
 types bob "$answer"
 seen bob wrong && ok "alice's answer does nothing on bob's token" || bad "alice's answer on bob's token: $(cat bob.out bob.err)"
 exits "and his challenge is not for her request" 5 as olga respond "$id" "$challenge"
@@ -150,7 +150,7 @@ is "confirmed" confirmed "$("$helpdesk" list "$id" --json | jq -r '.requests[0].
 exits "once" 5 as olga confirm "$id" "$proof"
 
 try "blocked again" block $A
-call alice $A 161803
+call alice $A 161803398874
 second=$challenge
 try "another challenge" test "$second" != "$first"
 types alice "$answer"
@@ -167,14 +167,14 @@ try "its own is" as olga confirm "$id2" "$proof2"
 
 # a challenge ends with its token's power; the answer to it then is nothing
 try "and again" block $A
-call alice $A 141421
+call alice $A 141421356237
 third=$challenge
 id3=$(ask $A)
 answer3=$(answer_of "$id3" "$third")
 kill "${PID[alice]}"
 hang_up alice 2>/dev/null
 emu_unplug alice && emu_plug alice
-call alice $A 141421
+call alice $A 141421356237
 types alice "$answer3"
 seen alice wrong && ok "an answer ends with its challenge" || bad "after power-off: $(cat alice.out alice.err)"
 exits "the request is for that challenge only" 5 as olga respond "$id3" "$challenge"
@@ -199,7 +199,7 @@ try "the record is right" "$helpdesk" audit verify --head "$(tail -n 1 heads)"
 try "an export of it, too" "$helpdesk" audit verify --file record.txt --head-file heads
 sqlite3 desk/desk.db .dump >dump.sql
 plain() { tr -d ' -' <<<"$1"; }
-for secret in "$answer" "$answer2" "$answer3" "$(cat answerb)" "$proof" "$proof2" "$first" "$second" "$third" "$bobs" 271828 161803 314159 583917; do
+for secret in "$answer" "$answer2" "$answer3" "$(cat answerb)" "$proof" "$proof2" "$first" "$second" "$third" "$bobs" 271828182845 161803398874 314159265358 583917264805; do
 	grep -aqiF -e "$secret" -e "$(plain "$secret")" dump.sql record.txt heads desk/* && bad "the desk kept $secret"
 done
 ok "the desk kept no challenge, answer, proof or PIN"
