@@ -32,7 +32,7 @@ serves()
 {
 	hostapd -dd hostapd.conf >hostapd.log 2>&1 &
 	echo $! >hostapd.pid
-	ns_wait 10 grep -q "AP-ENABLED\|RADIUS SRV\|Setup of interface done" hostapd.log || { tail hostapd.log; return 1; }
+	ns_wait 30 grep -q "AP-ENABLED\|RADIUS SRV\|Setup of interface done" hostapd.log || { tail hostapd.log; return 1; }
 }
 try "hostapd as EAP server" serves
 
@@ -54,15 +54,15 @@ join() # KEY [LINE...]
 	sed -i '/pkcs11_/{s/^\t*//;w globals
 		d}' net
 	cat globals net >eapol.conf
-	timeout 30 eapol_test -c eapol.conf -a 127.0.0.1 -p 18120 -s secret -t 10
+	timeout 60 eapol_test -c eapol.conf -a 127.0.0.1 -p 18120 -s secret -t "${PATIENCE:-40}"
 }
 for key in "${ready[@]}"; do
 	: >hostapd.log
 	says "EAP-TLS, $key" "^SUCCESS" join "$key" "pin=\"$pin\""
 	says "  the server saw the holder" holder grep -ao "CN=holder $key" hostapd.log
 done
-! piv || fails "a key that asks for its PIN each time is beyond it" "FAILURE|failed" join ec "pin=\"$pin\""
-fails "a wrong PIN" "FAILURE|failed" join rsa 'pin="000000"'
+! piv || PATIENCE=10 fails "a key that asks for its PIN each time is beyond it" "FAILURE|failed" join ec "pin=\"$pin\""
+PATIENCE=10 fails "a wrong PIN" "FAILURE|failed" join rsa 'pin="000000"'
 protected "pin $pin" "pin 000000" "pin $pin"
 says "protected path" "^SUCCESS" join rsa
 says "  after a wrong PIN" "^SUCCESS" join "${ready[1]}"

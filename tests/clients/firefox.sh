@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Firefox, headless: mutual TLS to a local server with the token's certificate, by protected path (nothing else is needed)
 # and by plain PIN (typed into its window by its own AutoConfig, in a private view of the program folder).
-# check: timeout=120
+# check: timeout=240
 # shellcheck source=tests/clients/lib.sh
 . "$(dirname "$0")/lib.sh"
 need firefox-esr
@@ -44,7 +44,7 @@ profile() # NAME
 page() # PROFILE: a picture of the page
 {
 	rm -f page.png
-	MOZ_CRASHREPORTER_DISABLE=1 timeout 30 firefox-esr --headless --no-remote --profile "$1" --screenshot "$NS_DIR/page.png" \
+	MOZ_CRASHREPORTER_DISABLE=1 timeout 60 firefox-esr --headless --no-remote --profile "$1" --screenshot "$NS_DIR/page.png" \
 		https://localhost:8443/ && [ -s page.png ]
 }
 
@@ -55,13 +55,13 @@ try "one certificate: rsa" one_certificate rsa
 
 # ---- protected path ----
 # It hangs when a log-in takes no time at all (somebody types at least this long): hence "slow".
-protected "slow 0.2 $pin"
+protected "slow 1 $pin"
 came_reset
 try "protected path, RSA: the page" page plain
 try "  the server saw the holder" came "holder rsa"
 says "  one window" "^1$" grep -c -e -- log
 try "one certificate: ec" one_certificate ec
-protected "slow 0.2 000000" "slow 0.2 $pin"
+protected "slow 1 000000" "slow 1 $pin"
 came_reset
 try "protected path, EC, after a wrong PIN: the page" page plain
 try "  the server saw the holder" came "holder ec"

@@ -15,7 +15,7 @@ e=(-engine pkcs11 -keyform engine)
 given=";pin-value=$pin"
 ossl()
 {
-	timeout 30 openssl "$@"
+	timeout 60 openssl "$@"
 }
 key() # NAME: its URI, with the PIN when it is given in plain
 {
@@ -27,7 +27,7 @@ serve()
 {
 	openssl s_server -accept 8444 "${e[@]}" -key "$(key "${ready[1]}")" -cert "${ready[1]}.pem" -www >serve.log 2>&1 &
 	echo $! >serve.pid
-	ns_wait 10 ns_port_listens 8444 || { cat serve.log; return 1; }
+	ns_wait 30 ns_port_listens 8444 || { cat serve.log; return 1; }
 }
 
 works() # HOW: all of it
@@ -50,7 +50,7 @@ works() # HOW: all of it
 			try "  the server saw the holder" came "holder $key"
 		done
 		came_reset
-		says "$1: curl, $key" "CN ?= ?holder $key" curl -sS -m 20 --cacert ca.pem --cert "$(uri "$key" cert)" \
+		says "$1: curl, $key" "CN ?= ?holder $key" curl -sS -m 60 --cacert ca.pem --cert "$(uri "$key" cert)" \
 			--key "$(key "$key")" https://localhost:8443/
 		try "  the server saw the holder" came "holder $key"
 	done

@@ -28,7 +28,7 @@ sshd_start()
 	END
 	"$(command -v sshd)" -D -e -f sshd.conf >sshd.log 2>&1 &
 	echo $! >sshd.pid
-	ns_wait 10 ns_port_listens 2222 || { cat sshd.log; return 1; }
+	ns_wait 30 ns_port_listens 2222 || { cat sshd.log; return 1; }
 }
 cat >askpass <<END
 #!/bin/sh
@@ -41,7 +41,7 @@ printf %s "$pin" >typed
 
 login() # OPTION...
 {
-	timeout 30 ssh -F none -p 2222 -o StrictHostKeyChecking=no -o UserKnownHostsFile="$NS_DIR/known" -o LogLevel=ERROR \
+	timeout 60 ssh -F none -p 2222 -o StrictHostKeyChecking=no -o UserKnownHostsFile="$NS_DIR/known" -o LogLevel=ERROR \
 		-o PreferredAuthentications=publickey "$@" "$(id -un)@127.0.0.1" echo inside </dev/null
 }
 # accepted TYPE: the server took such a key of the token last.
@@ -99,7 +99,7 @@ agent()
 	[ "$road" = pcsc ] || { cp "$program" the-agent && program=./the-agent; } || return 1
 	env -u SSH_AUTH_SOCK "$program" -D -a "$NS_DIR/agent" -P "$(readlink -f "$module")" >agent.log 2>&1 &
 	echo $! >agent.pid
-	ns_wait 10 test -S "$NS_DIR/agent"
+	ns_wait 30 ns_socket_listens "$NS_DIR/agent"
 }
 try "ssh-agent" agent
 export SSH_AUTH_SOCK=$NS_DIR/agent

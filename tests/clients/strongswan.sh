@@ -18,7 +18,7 @@ export STRONGSWAN_CONF=$NS_DIR/strongswan.conf
 # strongswan PIN COMMAND...: it reads the PIN from its input where there is no terminal. What it made is in "out".
 strongswan()
 {
-	echo "$1" | timeout 30 setsid -w pki "${@:2}" --outform pem >out
+	echo "$1" | timeout 60 setsid -w pki "${@:2}" --outform pem >out
 }
 
 works() # HOW

@@ -84,7 +84,8 @@ goes_on "after a warm reset"
 # ---- another application ----
 switch()
 {
-	opensc-tool -s $another | grep -q "SW1=0x90"
+	local said
+	said=$(opensc-tool -s $another) && grep -q "SW1=0x90" <<<"$said"
 }
 try "somebody selects another application" switch
 hears "after that: a key that wants no PIN signs" 0 sign 04

@@ -39,19 +39,31 @@ certificate()
 	openssl x509 -req -in "$1" -CA ca.pem -CAkey ca.key -set_serial $RANDOM -days 20 -extfile extensions -out "$2" 2>/dev/null
 }
 
-# on_terminal SAID TYPED... -- ARGUMENT...: as a person at a terminal, a line for each question.
+# on_terminal QUESTION THEN TYPED... -- ARGUMENT...: as a person at a terminal, who types a line each time that the question is
+# there, and goes when THEN is. The echo is off, and what was typed before is forgotten, when a question is seen.
 on_terminal()
 {
-	local typed=()
+	local question=$1 then=$2 typed=() asked=0
+	shift 2
 	while [ "$1" != -- ]; do
 		typed+=("$1")
 		shift
 	done
 	shift
-	for line in "${typed[@]}"; do
-		sleep 1
-		echo "$line"
-	done | timeout 60 script -qec "$(printf '%q ' "$U" "$@")" /dev/null 2>&1
+	: >screen
+	{
+		for line in "${typed[@]}"; do
+			asked=$((asked + 1))
+			ns_wait 30 questions "$question" $asked
+			echo "$line"
+		done
+		ns_wait 30 questions "$then" 1
+	} | timeout 120 script -qefc "$(printf '%q ' "$U" "$@")" /dev/null >screen 2>&1
+	cat screen
+}
+questions() # QUESTION HOW OFTEN
+{
+	[ "$(grep -o "$1" screen | wc -l)" -ge "$2" ]
 }
 
 card() # card NAME OPTION...: a card without keys
@@ -128,7 +140,7 @@ ex 90 "the doctor knows such cards, and misses the module here" "a PIV card" doc
 
 # ---- a person at the prompt ---------------------------------------------------------------------------------------------
 
-said=$(on_terminal F1F2 "$key" -- key generate --slot 83 --key p256)
+said=$(on_terminal "Management key of " "Made key" F1F2 "$key" -- key generate --slot 83 --key p256)
 case $said in
 *"Management key of "*"in hexadecimal"*"the management key is wrong"*"Made key 83"*) ok "asked for again after a wrong one" ;;
 *) bad "at the prompt: $said" ;;
@@ -148,7 +160,7 @@ ex 0 "sets the new PIN" "The PIN is right." pin verify --pin-file new
 ex 0 "the holder changes it" "The PIN is changed." pin change --pin-file new --new-pin-file pin
 ex 44 "a PIN that is too long for PIV" "6 to 8" pin change --pin-file pin --new-pin-file shortmanager
 ex 0 "and the PUK" "The PUK is changed." so-pin change --so-pin-file puk --new-so-pin-file wrongpuk
-said=$(on_terminal 86420975 -- so-pin change)
+said=$(on_terminal "PUK of " "New PUK for" 86420975 -- so-pin change)
 if [[ $said == *"PUK of "* ]]; then ok "the prompt says PUK"; else bad "at the prompt: $said"; fi
 ukey so-pin change --so-pin-file wrongpuk --new-so-pin-file puk --quiet
 for _ in 1 2 3; do ukey so-pin change --so-pin-file wrongpuk --new-so-pin-file new --quiet >/dev/null 2>&1; done

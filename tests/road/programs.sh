@@ -87,8 +87,15 @@ ends()
 try "a program ends while its threads sign and wait, and finalizes from an exit handler" ends
 
 # Programs that are killed while they are logged in.
+pcscd_threads()
+{
+	local threads=("/proc/$(cat pcscd.pid)/task"/*)
+	echo ${#threads[@]}
+}
+
 hold() # NAME
 {
+	threads_before=$(pcscd_threads)
 	# Not by program: the shell that runs a function in the background would be killed, and the program stay.
 	"$UKEY_BUILD/tests/road/p11_program" "$module" 583917 hold >"$1.out" 2>"$1.err" &
 	holder=$!
@@ -97,11 +104,17 @@ hold() # NAME
 	[ "$said" = in ]
 }
 
-die() # the holder
+die() # the holder; and pcscd, which has a thread for each program, has noticed
 {
 	kill -KILL "$holder"
 	wait "$holder" 2>/dev/null
+	ns_wait 30 noticed
 	return 0
+}
+
+noticed()
+{
+	[ "$(pcscd_threads)" -le "$threads_before" ]
 }
 
 kill_many() # N

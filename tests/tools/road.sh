@@ -65,7 +65,7 @@ ex 90 "no daemon: doctor" "pcscd) is not running" doctor
 mkdir empty
 unshare -m "$BASH" -c 'mount --bind empty /etc/reader.conf.d && exec pcscd --foreground' >/dev/null 2>&1 &
 bare=$!
-ns_wait 10 test -S /run/pcscd/pcscd.comm
+ns_wait 30 ns_socket_listens /run/pcscd/pcscd.comm
 ex 22 "no reader" "no reader and no token was found" info
 ex 90 "no reader: doctor" "no reader and no token was found" doctor
 kill "$bare"
@@ -324,8 +324,22 @@ ex 66 "decrypt: no CMS" "is not a CMS message" decrypt letter --pin-file pin
 size=$(stat -c %s rsa.p7m)
 cp rsa.p7m spoilt.p7m
 printf '\0\0\0\0' | dd of=spoilt.p7m bs=1 seek=$((size - 120)) conv=notrunc 2>/dev/null
-ex 68 "decrypt: spoilt" "decryption failed" decrypt spoilt.p7m -o never --pin-file pin
-[ ! -e never ] && ok "and writes nothing" || bad "and writes nothing"
+# What a wrong key makes of the letter is taken for one when its last byte is 1, one time in 256. Each program has another
+# wrong key: so it is tried again then.
+spoilt()
+{
+	local said status times=0
+	for _ in 1 2 3 4; do
+		rm -f never
+		said=$(ukey decrypt spoilt.p7m -o never --pin-file pin 2>&1 </dev/null)
+		status=$?
+		[ "$status" = 0 ] || break
+		! cmp -s letter never && [ "$(stat -c %s never)" -lt 16 ] || return 1
+		times=$((times + 1))
+	done
+	[ "$status" = 68 ] && [[ $said == *"decryption failed"* ]] && [ ! -e never ] || { echo "exit $status, $times times 0: $said"; return 1; }
+}
+try "decrypt: spoilt, and it writes nothing" spoilt
 openssl cms -encrypt -binary -in letter -outform DER -out sign.p7m sign.pem
 ex 64 "decrypt: a key for signatures only" "0/s" decrypt sign.p7m --pin-file pin
 
@@ -388,8 +402,7 @@ person()
 	shift 2
 	: >said
 	{
-		ns_wait 20 grep -q "$question" said
-		sleep 0.2
+		ns_wait 30 grep -q "$question" said
 		printf '%s\n' "$typed"
 		sleep 2
 	} | timeout 60 script -qefc "$(printf '%q ' "$U" "$@")" /dev/null >said

@@ -150,21 +150,26 @@ grep -q '?' shown && bad "nothing of it is taken for a control character" || ok 
 
 # ---- at a terminal ----
 
-# waits_for TEXT: the person sees it.
+# waits_for TEXT [TIMES]: the person sees it, so many times by now. When a question is seen, what was typed before is forgotten,
+# and the echo is off.
 waits_for()
 {
-	ns_wait 20 grep -q -- "$1" said || return 1
-	sleep 0.2
+	ns_wait 30 is_seen "$@"
 }
+is_seen()
+{
+	[ "$(grep -ao -- "$1" said | wc -l)" -ge "${2:-1}" ]
+}
+new_pin="New PIN for [^,]*: " again="New PIN for .*, once more: "
 
 if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
 	rm -f typed
 	mkfifo typed
 	: >said
-	timeout 90 script -qefc "$U pin unlock --remote" /dev/null <typed >said 2>&1 &
+	timeout 200 script -qefc "$U pin unlock --remote" /dev/null <typed >said 2>&1 &
 	worker=$!
 	exec 6>typed
-	waits_for "Answer of the helpdesk"
+	waits_for "Answer of the helpdesk for [^:]*: "
 	challenge=$(grep -oE '[0-9A-Z]{5}(-[0-9A-Z]{5}){6}' said | head -n 1)
 	grep -q "▀" said && ok "a terminal gets the QR code" || bad "a terminal gets the QR code"
 	right=$(answer "$challenge")
@@ -173,28 +178,27 @@ if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1 </
 	printf 'XXXXX-%s\n' "${right:6}" >&6
 	try "mistyped: told at once" waits_for "This is no answer"
 	printf '%s\n' "$right" >&6
-	waits_for "New PIN for"
+	waits_for "$new_pin"
 	printf '12345\n' >&6
-	waits_for "once more"
+	waits_for "$again"
 	printf '12345\n' >&6
 	try "a PIN that is too short: told, and asked again" waits_for "too short or too long"
-	: >said
-	waits_for "New PIN for"
+	waits_for "$new_pin" 2
 	printf '123456\n' >&6
-	waits_for "once more"
+	waits_for "$again" 2
 	printf '123456\n' >&6
 	try "a weak one is warned of" waits_for "sequence"
-	: >said
+	waits_for "y/N"
 	printf 'n\n' >&6
-	waits_for "New PIN for"
+	waits_for "$new_pin" 3
 	printf '583920\n' >&6
-	waits_for "once more"
+	waits_for "$again" 3
 	printf '583920\n' >&6
 	try "and the proof is shown" waits_for "Read this proof"
 	wait "$worker"
 	same "at a terminal: exit code" 0 $?
 	exec 6>&-
-	grep -qE '5839|123456' said && bad "no PIN is echoed" || ok "no PIN is echoed"
+	grep -qE '583920|12345' said && bad "no PIN is echoed" || ok "no PIN is echoed"
 	echo 583920 >pin
 	ex 0 "the PIN that was typed last is set" "The PIN is right" pin verify --pin-file pin
 else
@@ -215,19 +219,18 @@ if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1 </
 	rm -f typed
 	mkfifo typed
 	: >said
-	timeout 60 script -qefc "$U pin verify" /dev/null <typed >said 2>&1 &
+	timeout 200 script -qefc "$U pin verify" /dev/null <typed >said 2>&1 &
 	worker=$!
 	exec 6>typed
-	waits_for "PIN of"
+	waits_for "PIN of [^:]*: "
 	printf '999999\n' >&6
 	try "a wrong PIN at the prompt is asked for again" waits_for "5 tries left"
-	: >said
-	waits_for "PIN of"
+	waits_for "PIN of [^:]*: " 2
 	printf '583919\n' >&6
 	try "one that must be changed is changed at once" waits_for "must be changed"
-	waits_for "New PIN for"
+	waits_for "$new_pin"
 	printf '583921\n' >&6
-	waits_for "once more"
+	waits_for "$again"
 	printf '583921\n' >&6
 	wait "$worker"
 	same "and is the log-in too" 0 $?

@@ -162,7 +162,7 @@ try "the second emulator ends cleanly" emu_stop bob
 try "and its slot is empty" reader_wait "$two" empty
 
 pcscd_stop
-sleep 0.2 # the emulator finds nobody
+try "the emulator finds nobody" ns_wait "$NS_PATIENCE" grep -q 'waiting for pcscd' "$NS_DIR/alice.log"
 try "pcscd restarts" pcscd_start
 try "and finds its token again" emu_seen alice
 try "which answers" answers "$one" "*9000" "${select}00"
