@@ -4,7 +4,8 @@
  *
  *	refresh			OK 00554B4559000001=Virtual PCD 00 00; Virtual PCD 00 01 EMPTY;
  *	wait MS			OK, TIMEOUT ...
- *	cancel			start a wait in a thread, cancel it 50 ms later: CANCELLED and the milliseconds it took
+ *	cancel			start a wait in a thread, cancel it 50 ms later, and again while it has not begun:
+ *				CANCELLED and the milliseconds it took
  *	use N			speak to the N-th token of the last refresh from now on
  *	init SO USER, login PIN, logout, reload, idle, directory, generate ALG(hex) REF, sign REF, random N, info,
  *commands both			generate RSA-3072 with the token in use, and meanwhile reload the next one: OK and how
@@ -71,9 +72,12 @@ static enum ukey_status refresh(char *out, size_t cap)
 	return UKEY_OK;
 }
 
+static atomic_bool waiting;
+
 static void *wait_for_ever(void *arg)
 {
 	*(enum ukey_status *)arg = ukey_wait(u, -1);
+	waiting = false;
 	return NULL;
 }
 
@@ -83,11 +87,15 @@ static enum ukey_status cancel(char *out, size_t cap)
 	pthread_t thread;
 	long start;
 
+	waiting = true;
 	if (pthread_create(&thread, NULL, wait_for_ever, &s) != 0)
 		return UKEY_MEMORY;
 	sleep_ms(50);
 	start = now_ms();
-	ukey_wait_cancel(u);
+	while (waiting) {
+		ukey_wait_cancel(u);
+		sleep_ms(20);
+	}
 	pthread_join(thread, NULL);
 	snprintf(out, cap, "%ld", now_ms() - start);
 	return s;
