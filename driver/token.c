@@ -164,7 +164,9 @@ void token_generation(struct ukey_token *t, uint32_t generation, bool ours)
 
 enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s)
 {
-	if (t->memory.deselected) {
+	const bool deselected = t->memory.deselected;
+
+	if (deselected) {
 		t->memory.deselected = false;
 		token_set_role(t, UKEY_NOBODY);
 	}
@@ -172,8 +174,12 @@ enum ukey_status token_outcome(struct ukey_token *t, enum ukey_status s)
 	 * 6982 though we are logged in: the log-in ended behind our back (another program logged out). Inside a channel
 	 * nobody can, and the token was asked what it says of it.
 	 */
-	if (s == UKEY_NOT_LOGGED_IN && t->port.sw == SW_SECURITY_STATUS && !t->channel)
+	if (s == UKEY_NOT_LOGGED_IN && t->port.sw == SW_SECURITY_STATUS && !t->channel) {
+		/* Or it stands, on a PIV card, and this key wants the PIN each time without anything that says so. */
+		if (t->card->tells_nothing && !deselected && token_require(t, UKEY_USER) == UKEY_OK)
+			t->uncertain = true;
 		token_set_role(t, UKEY_NOBODY);
+	}
 	return s;
 }
 
@@ -616,6 +622,9 @@ void token_release(struct ukey_token *t, bool remove)
 		reset = protect_close(t, &bare) != UKEY_OK && role != UKEY_NOBODY;
 	else if (role != UKEY_NOBODY)
 		reset = t->card->logout(&bare, role) != UKEY_OK;
+	/* A card that knows how to log out is not reset under other programs. */
+	else if (t->uncertain && t->card->tells_nothing)
+		t->uncertain = t->card->logout(&bare, UKEY_USER) != UKEY_OK;
 	t->channel_wanted = false;
 	drop_link(t, reset);
 }

@@ -293,6 +293,34 @@ static void what_a_slot_is_not_for(void **state)
 #define USUAL(test) cmocka_unit_test_setup_teardown(test, piv_bench_setup, bench_teardown)
 #define SIZED(test) cmocka_unit_test_setup_teardown(test, setup_sizes, bench_teardown)
 
+/* The card asks for the PIN each time, which a certificate does not tell: who is out for us is not left in there. */
+static void who_is_asked_again_is_not_left_in(void **state)
+{
+	const struct ukey_generate how = {.ref = REF_9A, .algorithm = UKEY_P256, .always_authenticate = true};
+	struct bench *b = piv_bench_with(piv_card(PIV_YUBICO, NULL, 0));
+	uint8_t *der;
+	size_t len;
+
+	*state = b;
+	piv_bench_refresh(b);
+	ok(ukey_login(b->t, UKEY_SO, PIN(KEY_OURS)));
+	ok(ukey_generate(b->t, &how, NULL));
+	der = bench_certificate_for(b, REF_9A, 0, &len);
+	ok(ukey_write_certificate(b->t, REF_9A, der, len, NULL));
+	free(der);
+	ok(ukey_logout(b->t));
+	is(piv_bench_sign(b, REF_9A), UKEY_NOT_LOGGED_IN);
+	ok(ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)));
+	ok(piv_bench_sign(b, REF_9A));
+	is(piv_bench_sign(b, REF_9A), UKEY_NOT_LOGGED_IN);
+	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
+	const unsigned long resets = b->loop->readers[0].closing_resets;
+	ukey_token_idle(b->t);
+	assert_int_equal(b->loop->readers[0].closing_resets, resets);
+	piv_select(b->chip[0]);
+	wire(b->chip[0], "00200080", SW_TRIES_LEFT | 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +332,7 @@ int main(void)
 		USUAL(pss_oaep_and_raw),
 		USUAL(ecdsa_takes_digests_of_any_length),
 		USUAL(always_means_each_time),
+		cmocka_unit_test_teardown(who_is_asked_again_is_not_left_in, bench_teardown),
 		USUAL(never_means_without_log_in),
 		USUAL(what_a_slot_is_not_for),
 	};
