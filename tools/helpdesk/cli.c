@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -138,6 +139,29 @@ static void on_signal(int number)
 	interrupted = number;
 }
 
+static const int ending[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+
+#define ENDING (sizeof(ending) / sizeof(ending[0]))
+
+/*
+ * False: a signal came. They come through only while this waits: one between a look at the flag and the read would be
+ * heard at the next key only.
+ */
+static bool readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	sigset_t ours, before;
+
+	sigemptyset(&ours);
+	for (size_t i = 0; i < ENDING; i++)
+		sigaddset(&ours, ending[i]);
+	pthread_sigmask(SIG_BLOCK, &ours, &before);
+	while (interrupted == 0 && ppoll(&p, 1, NULL, &before) < 0 && errno == EINTR)
+		continue;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return interrupted == 0;
+}
+
 /* The first line, byte by byte: what follows is the next reader's, and nothing stays in a buffer of stdio. */
 static enum desk_status read_line(int fd, char *line)
 {
@@ -145,7 +169,7 @@ static enum desk_status read_line(int fd, char *line)
 
 	for (;;) {
 		char c;
-		ssize_t n = interrupted != 0 ? -1 : read(fd, &c, 1);
+		ssize_t n = readable(fd) ? read(fd, &c, 1) : -1;
 		if (n < 0 && interrupted == 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -161,10 +185,6 @@ static enum desk_status read_line(int fd, char *line)
 	line[len] = '\0';
 	return len > 0 ? DESK_OK : cli_fail(DESK_USAGE, _("there is no PIN"));
 }
-
-static const int ending[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
-
-#define ENDING (sizeof(ending) / sizeof(ending[0]))
 
 /* No signal may leave the terminal without echo, nor half a desk: one that ends us is a PIN that cannot be read. */
 static enum desk_status ask(const char *what, char *line)
@@ -217,7 +237,7 @@ void cli_wait_line(char *out, size_t cap)
 	char c;
 
 	/* by bytes: what follows is nobody's business */
-	while (interrupted == 0 && read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+	while (readable(STDIN_FILENO) && read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
 		if (n + 1 < cap)
 			out[n++] = c;
 	out[interrupted == 0 ? n : 0] = '\0';
