@@ -83,7 +83,7 @@ try "openssl verifies it" openssl cms -verify -binary -inform DER -in letter.p7s
 worker=$!
 try "broken off: the token waits for its button" emu_wait alice .touch_waiting
 kill -INT "$worker"
-try "Ctrl-C: that it is waited for" ns_wait 5 grep -q "Ctrl-C again leaves at once" broken.err
+try "Ctrl-C: that it is waited for" ns_wait 30 grep -q "Ctrl-C again leaves at once" broken.err
 kill -INT "$worker"
 wait "$worker"
 same "Ctrl-C again: exit code" 9 $?

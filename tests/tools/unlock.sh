@@ -129,7 +129,9 @@ ended 0 "another one is shown and answered" over 'last | .token.unlock_key.tries
 ex 0 "and its PIN is set" "The PIN is right" pin verify --pin-file pin3
 begin cut --new-pin-file pin
 kill -TERM "$worker"
-ended 9 "broken off in between" cut 'true'
+wait "$worker" # before the answers end, which is another way to break off
+same "broken off in between: exit code" 9 $?
+exec 5>&-
 ex 0 "has changed nothing" "The PIN is right" pin verify --pin-file pin3
 begin gone --new-pin-file pin
 emu_unplug alice
