@@ -27,7 +27,8 @@ void doctor_roots(struct doctor *d)
 	const enum ukey_status s = ukey_attestation_verify(NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, &a);
 
 	if (s == UKEY_NO_ROOTS)
-		doctor_add(d, DOCTOR_WARNING, "roots", ukey_status_hint(s),
+		doctor_add(d, DOCTOR_WARNING, "roots",
+			_("put the maker's root certificate (PEM) where trusted-roots in openukey.conf says"),
 			_("no maker's root certificates are installed (%s): tokens with a device key need them"),
 			ukey_attestation_problem());
 	else if (s == UKEY_ATTEST_INVALID)
