@@ -14,8 +14,10 @@ CLEANFILES += $(PO_CATALOGUES)
 locale/zh_CN/LC_MESSAGES/openukey.mo: po/zh_CN.po
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(MSGFMT) --check -o $@ $(srcdir)/po/zh_CN.po
 
+# A build that speaks without being installed has its catalogue in place already.
 install-data-local: $(PO_CATALOGUES)
 	for language in $(PO_LANGUAGES); do \
+		[ ! "locale/$$language/LC_MESSAGES/openukey.mo" -ef "$(DESTDIR)$(localedir)/$$language/LC_MESSAGES/openukey.mo" ] || continue; \
 		$(MKDIR_P) "$(DESTDIR)$(localedir)/$$language/LC_MESSAGES" && \
 		$(INSTALL_DATA) "locale/$$language/LC_MESSAGES/openukey.mo" "$(DESTDIR)$(localedir)/$$language/LC_MESSAGES/openukey.mo" || exit 1; \
 	done
