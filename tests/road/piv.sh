@@ -45,7 +45,7 @@ on_terminal()
 {
 	local question=$1 then=$2 typed=() asked=0
 	shift 2
-	while [ "$1" != -- ]; do
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		typed+=("$1")
 		shift
 	done
@@ -214,7 +214,7 @@ try "and sets it" manage -a set-mgm-key -n 0EE5A4A61CE0544AAED43B77DD604D2869A8C
 ex 0 "the PIN is enough here, too" "Made key 83" key generate --slot 83 --key p256 --pin-file pin
 ex 2 "the PIN is not changed without a word about it" "the new PIN would not open it" pin change --pin-file pin --new-pin-file new
 js 2 "and programs hear of it" '.error.hint | test("--yes")' pin change --pin-file pin --new-pin-file new
-said=$(on_terminal no -- pin change --pin-file pin --new-pin-file new)
+said=$(on_terminal "To go on, type " "nothing was changed" no -- pin change --pin-file pin --new-pin-file new)
 if [[ $said == *"only who knows the old PIN"*"nothing was changed"* ]]; then ok "a person is asked first"; else bad "at the prompt: $said"; fi
 ex 0 "nothing was changed" "The PIN is right." pin verify --pin-file pin
 js 0 "unless that is wanted" '.management_key_by_pin == false' pin change --pin-file pin --new-pin-file new --yes
