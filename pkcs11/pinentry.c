@@ -29,6 +29,9 @@ struct pinentry_limits pinentry_limits = {.person = 300 * 1000, .program = 15 * 
 
 /* How often `watch` is asked. */
 #define TICK 50
+/* A process that was killed ends as soon as the machine finds the time, and not waited for it stays the application's.
+ */
+#define KILLED 10000
 
 /* In secure memory: a line may be a PIN. */
 struct pinentry {
@@ -186,10 +189,10 @@ static bool start(struct pinentry *p)
 	return true;
 }
 
-/* Within the limit of an end; true as well when somebody else took its exit status. */
-static bool gone(struct pinentry *p)
+/* Within the limit; true as well when somebody else took its exit status. */
+static bool gone(struct pinentry *p, long limit)
 {
-	const long until = now_ms() + pinentry_limits.end;
+	const long until = now_ms() + limit;
 
 	do {
 		pid_t got = waitpid(p->pid, NULL, WNOHANG);
@@ -216,14 +219,14 @@ static void end(struct pinentry *p)
 	atomic_store(&open_socket, -1);
 	close(p->fd);
 	/* One that shows a window does not see that nobody listens any more. */
-	over = !p->busy && gone(p);
+	over = !p->busy && gone(p, pinentry_limits.end);
 	if (!over) {
 		signal_child(p, SIGTERM);
-		over = gone(p);
+		over = gone(p, pinentry_limits.end);
 	}
 	if (!over) {
 		signal_child(p, SIGKILL);
-		gone(p);
+		gone(p, KILLED);
 	}
 	if (p->handle >= 0)
 		close(p->handle);
