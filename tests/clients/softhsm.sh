@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The same PKCS#11 programs on our module and on SoftHSM: no difference that tests/clients/softhsm_differences does not
 # explain (softhsm_oracle.c). The seeds are fixed, the keys are new each time.
-# check: timeout=300
+# check: timeout=600
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/lib/namespace.sh
 . "$top/tests/lib/namespace.sh"
