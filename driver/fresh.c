@@ -49,6 +49,19 @@ bool fresh_believed_locked(const struct ukey_token *t)
 	return !t->card->tells_nothing || (!t->fresh.doubted && clock_ms() - t->fresh.looked < LOOK_EVERY);
 }
 
+/*
+ * A key that wants its PIN each time is satisfied with one that was given just before (SP 800-73-4 part 1, 3.2.1:
+ * "always"), and a look in between takes that away. Who types takes longer than a second; so the next look is a second
+ * after him.
+ */
+void fresh_verified(struct ukey_token *t)
+{
+	pthread_mutex_lock(&t->lock);
+	if (!t->fresh.doubted)
+		t->fresh.looked = clock_ms();
+	pthread_mutex_unlock(&t->lock);
+}
+
 void fresh_disproved(struct ukey_token *t)
 {
 	uint8_t identity[32];

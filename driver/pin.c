@@ -199,6 +199,8 @@ enum ukey_status ukey_login(struct ukey_token *t, enum ukey_role role, const uin
 		status = UKEY_OTHER_ROLE;
 	else
 		status = verify(t, role, BYTES(pin, len));
+	if (status == UKEY_OK)
+		fresh_verified(t);
 	return token_finish(t, status);
 }
 
@@ -214,6 +216,8 @@ enum ukey_status ukey_login_again(struct ukey_token *t, const uint8_t *pin, size
 	status = token_require(t, UKEY_USER);
 	if (status == UKEY_OK)
 		status = verify(t, UKEY_USER, BYTES(pin, len));
+	if (status == UKEY_OK)
+		fresh_verified(t);
 	return token_finish(t, status);
 }
 

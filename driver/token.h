@@ -204,6 +204,8 @@ void fresh_read(struct ukey_token *t, const struct ukey_directory *d);
 const struct ukey_directory *fresh_from_file(struct ukey_token *t);
 /* It was not as the card is: what is kept of it is of no use to the next process either. */
 void fresh_disproved(struct ukey_token *t);
+/* A PIN was right: no look for a while. */
+void fresh_verified(struct ukey_token *t);
 /*
  * The owner, before a use of this key whose result nobody can check: *d (a reference) is the directory with the key as
  * it is now. UKEY_KEY_CHANGED: there is another one.
