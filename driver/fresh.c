@@ -50,9 +50,8 @@ bool fresh_believed_locked(const struct ukey_token *t)
 }
 
 /*
- * A key that wants its PIN each time is satisfied with one that was given just before (SP 800-73-4 part 1, 3.2.1:
- * "always"), and a look in between takes that away. Who types takes longer than a second; so the next look is a second
- * after him.
+ * A key that wants its PIN each time is satisfied with one that was given just before, and a look in between takes that
+ * away. Who types takes longer than a second; so the next look is a second after him.
  */
 void fresh_verified(struct ukey_token *t)
 {
