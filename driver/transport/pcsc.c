@@ -146,7 +146,7 @@ static void pcsc_destroy(struct transport *t)
 }
 
 /* Even releasing a context would speak on the parent's socket: all of it stays as it is, unused. */
-static void pcsc_called(struct transport *t)
+static void pcsc_forked(struct transport *t)
 {
 	(void)t;
 }
@@ -665,7 +665,7 @@ static enum ukey_status pcsc_transceive(struct connection *c, struct bytes comma
 const struct transport_ops transport_pcsc = {
 	.create = pcsc_create,
 	.destroy = pcsc_destroy,
-	.forked = pcsc_called,
+	.forked = pcsc_forked,
 	.enumerate = pcsc_enumerate,
 	.wait = pcsc_wait,
 	.cancel = pcsc_cancel,
