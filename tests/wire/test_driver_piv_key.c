@@ -90,6 +90,36 @@ static void a_key_outlives_its_certificate(void **state)
 	}
 }
 
+static bool said_to_be_made_here(struct bench *b, ukey_key_ref ref)
+{
+	const struct ukey_directory *d;
+
+	ok(ukey_directory(b->t, &d));
+	const struct ukey_key *k = ukey_directory_key(d, ref);
+	const bool generated = k && k->generated;
+	ukey_directory_unref(d);
+	return generated;
+}
+
+/* A plain card does not know who made its keys. What stands for a deleted certificate must not vouch for that either.
+ */
+static void a_deleted_certificate_vouches_for_nothing(void **state)
+{
+	struct bench *b = *state;
+	ukey_key_ref ref;
+	size_t len;
+
+	piv_bench_manage(b);
+	ok(piv_bench_generate(b, REF_9A, UKEY_P256, &ref));
+	assert_true(said_to_be_made_here(b, ref));
+	uint8_t *der = bench_certificate_for(b, ref, 0, &len);
+	ok(ukey_write_certificate(b->t, ref, der, len, NULL));
+	free(der);
+	ok(ukey_delete_certificate(b->t, ref));
+	piv_bench_is_shown(b, ref, false);
+	assert_false(said_to_be_made_here(b, ref));
+}
+
 static void only_its_own_certificate(void **state)
 {
 	struct bench *b = *state;
@@ -290,6 +320,7 @@ int main(void)
 		T(a_key_from_its_making_to_its_certificate, piv_bench_new_yubico),
 		T(a_key_outlives_its_certificate, piv_bench_new),
 		T(a_key_outlives_its_certificate, piv_bench_new_yubico),
+		T(a_deleted_certificate_vouches_for_nothing, piv_bench_new),
 		T(only_its_own_certificate, piv_bench_new),
 		T(a_key_in_the_place_of_another, piv_bench_new),
 		T(a_key_in_the_place_of_another, piv_bench_new_yubico),
