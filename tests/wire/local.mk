@@ -219,6 +219,7 @@ tests_wire_test_driver_piv_manage_LDADD = $(piv_bench_ldadd)
 
 WIRE_TESTS += tests/wire/test_driver_piv_key
 tests_wire_test_driver_piv_key_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_wire_test_driver_piv_key_LDFLAGS = $(AM_LDFLAGS) $(piv_clock_ldflags)
 tests_wire_test_driver_piv_key_LDADD = $(piv_bench_ldadd)
 
 # What is believed of a card that tells nothing, and what that costs.

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "tests/wire/piv_bench.h"
+#include "tests/wire/piv_clock.h"
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -256,6 +257,21 @@ static void always_means_each_time(void **state)
 	assert_int_equal(bench_info(b).role, UKEY_NOBODY);
 }
 
+/* Who types takes longer than a second, after which the card is looked at again: not between his PIN and the signature.
+ */
+static void always_is_for_who_types_too(void **state)
+{
+	struct bench *b = *state;
+
+	piv_bench_refresh(b);
+	ok(piv_bench_sign(b, REF_9E)); /* and the directory is known */
+	for (int i = 0; i < 2; i++) {
+		piv_clock += 5000;
+		ok(i == 0 ? ukey_login(b->t, UKEY_USER, PIN(PIV_PIN)) : ukey_login_again(b->t, PIN(PIV_PIN)));
+		ok(piv_bench_sign(b, REF_9C));
+	}
+}
+
 static void never_means_without_log_in(void **state)
 {
 	struct bench *b = *state;
@@ -332,6 +348,7 @@ int main(void)
 		USUAL(pss_oaep_and_raw),
 		USUAL(ecdsa_takes_digests_of_any_length),
 		USUAL(always_means_each_time),
+		USUAL(always_is_for_who_types_too),
 		cmocka_unit_test_teardown(who_is_asked_again_is_not_left_in, bench_teardown),
 		USUAL(never_means_without_log_in),
 		USUAL(what_a_slot_is_not_for),
