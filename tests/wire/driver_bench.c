@@ -204,3 +204,17 @@ struct crypto_pubkey bench_public(struct bench *b, ukey_key_ref ref, const struc
 		.exponent = BYTES(k->exponent, k->exponent_len),
 		.point = BYTES(k->point, k->point_len)};
 }
+
+bool bench_may_happen(enum ukey_status s)
+{
+	switch (s) {
+	case UKEY_OK:
+	case UKEY_TOKEN_REMOVED:
+	case UKEY_TOKEN_RESET:
+	case UKEY_NOT_LOGGED_IN:
+	case UKEY_ALREADY_LOGGED_IN:
+		return true;
+	default:
+		return false;
+	}
+}

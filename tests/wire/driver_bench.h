@@ -56,4 +56,7 @@ void bench_certify(struct bench *b, ukey_key_ref ref, size_t filler);
 /* The public key of a key on the token, for checking; *d must be unreferenced after. */
 struct crypto_pubkey bench_public(struct bench *b, ukey_key_ref ref, const struct ukey_directory **d);
 
+/* What may happen to anybody while tokens are pulled and reset and other threads log in and out. */
+bool bench_may_happen(enum ukey_status s);
+
 #endif

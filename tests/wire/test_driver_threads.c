@@ -23,21 +23,6 @@ struct job {
 	atomic_uint *good;
 };
 
-/* What may happen to anybody while tokens are pulled and reset and others log in and out. */
-static bool allowed(enum ukey_status s)
-{
-	switch (s) {
-	case UKEY_OK:
-	case UKEY_TOKEN_REMOVED:
-	case UKEY_TOKEN_RESET:
-	case UKEY_NOT_LOGGED_IN:
-	case UKEY_ALREADY_LOGGED_IN:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static enum ukey_status step(struct job *j, unsigned n)
 {
 	static const uint8_t digest[32] = {1};
@@ -82,7 +67,7 @@ static void *work(void *arg)
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		enum ukey_status s = step(j, i + j->seed);
-		if (!allowed(s)) {
+		if (!bench_may_happen(s)) {
 			bench_status(s, UKEY_OK, __FILE__, __LINE__);
 			return NULL;
 		}
